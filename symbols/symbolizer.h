@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * What: names for addresses in ELF files, read from the files on disk.
+ * Owner: the symbolizer owns every string it returns, until it is freed.
+ * Threads: one symbolizer belongs to one thread at a time; never the signal
+ * handler, never a pipeline's thread: it reads files.
+ */
+#pragma once
+
+#include <glib.h>
+
+G_BEGIN_DECLS
+
+typedef struct _PyroSymbolizer PyroSymbolizer;
+
+typedef struct {
+  const gchar *name;        /* for people: demangled where it was mangled */
+  const gchar *system_name; /* as in the symbol table; NULL: same as name */
+  const gchar *filename;    /* source file, or NULL */
+  gint line;                /* 0: unknown */
+  gint start_line;          /* of the function, 0: unknown */
+} PyroSymbol;
+
+PyroSymbolizer *pyro_symbolizer_new (void);
+void pyro_symbolizer_free (PyroSymbolizer *symbolizer);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (PyroSymbolizer, pyro_symbolizer_free)
+
+/* Names the instruction at ADDRESS (the file's own virtual address, without
+ * load bias; for a return address the caller has subtracted 1).
+ *
+ * PATH is the file as the process mapped it, BUILD_ID (lower-case hex, or
+ * NULL) what it mapped: a file whose build id is another is not used.
+ *
+ * Sets *SYMBOLS to the frames, innermost inlined function first, and returns
+ * how many (at least 1). A name is only given where it is known: inside a
+ * symbol's size. Elsewhere the single frame is called "library!0xoffset",
+ * where the offset is that of the function's start if unwind information
+ * tells it, else ADDRESS itself.
+ *
+ * The array is valid until the next call; its strings until the free. */
+guint pyro_symbolizer_lookup (PyroSymbolizer *symbolizer, const gchar *path,
+                              const gchar *build_id, guint64 address,
+                              const PyroSymbol **symbols);
+
+G_END_DECLS
