@@ -22,29 +22,32 @@ void pyro_profile_builder_free (PyroProfileBuilder *builder);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (PyroProfileBuilder, pyro_profile_builder_free)
 
 /* Start (UNIX time) and length, both in nanoseconds. */
-void pyro_profile_builder_set_time (PyroProfileBuilder *builder,
-                                    gint64 time_ns, gint64 duration_ns);
+void pyro_profile_builder_set_time (PyroProfileBuilder *builder, gint64 time_ns,
+                                    gint64 duration_ns);
 
-/* A "key=value" comment (see profile-comments.h for the keys in use). */
+/* Which sample type a tool shows first. */
+void pyro_profile_builder_set_default_sample_type (PyroProfileBuilder *builder,
+                                                   const gchar *type);
+
+/* A "key=value" comment (see profile-comments.h for the keys in use). VALUE
+ * NULL: the comment is KEY alone. */
 void pyro_profile_builder_add_comment (PyroProfileBuilder *builder,
                                        const gchar *key, const gchar *value);
 
 /* Each returns the id (never 0) of the entry; equal entries are one. */
 guint64 pyro_profile_builder_add_mapping (PyroProfileBuilder *builder,
                                           const PyroMapping *mapping);
-guint64 pyro_profile_builder_add_function (PyroProfileBuilder *builder,
-                                           const gchar *name,
-                                           const gchar *system_name,
-                                           const gchar *filename,
-                                           gint64 start_line);
+guint64
+pyro_profile_builder_add_function (PyroProfileBuilder *builder,
+                                   const gchar *name, const gchar *system_name,
+                                   const gchar *filename, gint64 start_line);
 
 /* MAPPING_ID 0: none. Entries with the same mapping, address and lines are
  * one. */
-guint64 pyro_profile_builder_add_location (PyroProfileBuilder *builder,
-                                           guint64 mapping_id,
-                                           guint64 address,
-                                           const PyroLine *lines,
-                                           guint n_lines);
+guint64
+pyro_profile_builder_add_location (PyroProfileBuilder *builder,
+                                   guint64 mapping_id, guint64 address,
+                                   const PyroLine *lines, guint n_lines);
 
 /* LOCATION_IDS: leaf first. VALUES: one for each sample type. Samples with the
  * same stack and labels are NOT merged here: the caller aggregates. Labels
@@ -53,8 +56,16 @@ guint64 pyro_profile_builder_add_location (PyroProfileBuilder *builder,
 void pyro_profile_builder_add_sample (PyroProfileBuilder *builder,
                                       const guint64 *location_ids,
                                       guint n_locations, const gint64 *values,
-                                      const PyroLabel *labels,
-                                      guint n_labels);
+                                      const PyroLabel *labels, guint n_labels);
+
+/* As add_sample, but where a sample with the same stack and labels was added
+ * by this function before, the values are added to it. Sums stop at the ends
+ * of gint64 instead of wrapping. Takes numeric labels, too. */
+void pyro_profile_builder_merge_sample (PyroProfileBuilder *builder,
+                                        const guint64 *location_ids,
+                                        guint n_locations, const gint64 *values,
+                                        const PyroSampleLabel *labels,
+                                        guint n_labels);
 
 guint pyro_profile_builder_get_n_samples (PyroProfileBuilder *builder);
 

@@ -22,6 +22,14 @@ typedef struct {
   const gchar *value;
 } PyroLabel;
 
+/* A label of a sample as pprof knows it: a string or a number. */
+typedef struct {
+  const gchar *key;
+  const gchar *str; /* NULL: the label is the number NUM */
+  gint64 num;
+  const gchar *unit; /* of NUM, or NULL */
+} PyroSampleLabel;
+
 /* One source line of a location. Inlined callees come first. */
 typedef struct {
   guint64 function_id; /* from pyro_profile_builder_add_function() */

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * What: the keys of the "key=value" comments that a capture carries.
+ * Owner: constants.
+ * Threads: constants.
+ *
+ * A pprof profile has no place for the labels of its series or for the
+ * sampler's own counters; comments are free text that every tool keeps.
+ */
+#pragma once
+
+/* The labels of the series: "series.service_name=camera",
+ * "series.__name__=process_cpu". */
+#define PYRO_COMMENT_SERIES "series."
+#define PYRO_COMMENT_SERIES_NAME PYRO_COMMENT_SERIES "__name__"
+
+/* Counters of the interval, decimal. They add up when profiles are merged.
+ * What is absent was not counted. */
+#define PYRO_COMMENT_STATS "stats."
+/* samples taken, before those with equal stack and labels became one */
+#define PYRO_COMMENT_SAMPLES PYRO_COMMENT_STATS "samples"
+/* samples lost because a ring was full */
+#define PYRO_COMMENT_DROPPED PYRO_COMMENT_STATS "dropped"
+/* timer expirations that were delivered together with a later one; their
+ * weight is in the values */
+#define PYRO_COMMENT_OVERRUNS PYRO_COMMENT_STATS "overruns"
+/* samples whose stack reaches the thread's start */
+#define PYRO_COMMENT_COMPLETE PYRO_COMMENT_STATS "complete"
+/* samples whose stack ends before it, and of these by reason:
+ * "stats.truncated.no-unwind-info=3" */
+#define PYRO_COMMENT_TRUNCATED PYRO_COMMENT_STATS "truncated"
+#define PYRO_COMMENT_TRUNCATED_REASON PYRO_COMMENT_TRUNCATED "."
+/* samples whose first step needed the leaf rescue */
+#define PYRO_COMMENT_RESCUED PYRO_COMMENT_STATS "rescued"
+
+/* How the samples were taken. */
+#define PYRO_COMMENT_SAMPLER "sampler."
+/* Hz */
+#define PYRO_COMMENT_RATE PYRO_COMMENT_SAMPLER "rate"
+/* "tables", "libunwind", "frame-pointers" */
+#define PYRO_COMMENT_UNWINDER PYRO_COMMENT_SAMPLER "unwinder"
+/* the signal's number or name, "none" for the wall-clock reader */
+#define PYRO_COMMENT_SIGNAL PYRO_COMMENT_SAMPLER "signal"
