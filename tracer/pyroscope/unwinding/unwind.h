@@ -19,55 +19,88 @@ typedef enum {
   PYRO_STACK_UNREADABLE,      /* a read outside the thread's stack */
   PYRO_STACK_NO_PROGRESS,     /* the CFA did not move towards the root */
   PYRO_STACK_UNSUPPORTED,     /* a CFI rule that the tables cannot hold */
-  PYRO_STACK_TOO_DEEP,        /* more frames than the buffer */
+  PYRO_STACK_TOO_DEEP,        /* the walk was given up before the root */
   PYRO_STACK_UNKNOWN_STACK,   /* sp in no known stack */
   PYRO_STACK_BUSY,            /* the reference unwinder was in use */
   PYRO_STACK_N_ENDS
 } PyroStackEnd;
 
-/* The registers that a walk starts from, as the kernel saved them. */
+/* The registers that a walk starts from, as the kernel saved them; see
+ * registers.h for how to fill it from a ucontext. A zero in a scratch register
+ * is harmless: only the CFI of the interrupted function itself can name one. */
 typedef struct {
   uintptr_t pc;
   uintptr_t sp;
   uintptr_t fp; /* rbp, x29 */
   uintptr_t lr; /* aarch64 only */
   uintptr_t rbx, r12, r13, r14, r15; /* x86_64 only */
+  uintptr_t rax, rcx, rdx, rsi, rdi, r8, r9, r10, r11; /* x86_64 scratch */
 } PyroRegisters;
 
-/* [low, high): the memory that a walk may read. */
+/* [low, high): the memory that a walk may read. The byte at address A is read
+ * at A + SHIFT: 0 on the thread's own stack, else the stack is a copy. */
 typedef struct {
   uintptr_t low;
   uintptr_t high;
+  intptr_t shift;
 } PyroStackBounds;
 
+/* A stack deeper than the buffer keeps its leaf side and its root side: the
+ * OMITTED frames are missing between PCS[GAP - 1] and PCS[GAP]. END still says
+ * how the walk ended, so a deep stack that reached its root is COMPLETE. */
 typedef struct {
   PyroStackEnd end;
   uint16_t depth;   /* frames written */
-  uint16_t omitted; /* frames left out of the middle (PYRO_STACK_TOO_DEEP) */
+  uint16_t omitted; /* frames left out of the middle, 65535: that or more */
+  uint16_t gap;     /* where they are missing; 0 if OMITTED is 0 */
   bool rescued;     /* the leaf's caller was found without CFI */
 } PyroWalk;
 
 #define PYRO_MAX_FRAMES 256
 
 struct _PyroUnwindTables;
+struct _PyroMemoryMap;
+
+/* From pc to rule, for one thread: 4 KiB, zeroed at first. Only the thread's
+ * own handler (or whoever walks on its behalf, one at a time) may use it. It
+ * is never stale: entries carry the generation of the tables. */
+#define PYRO_UNWIND_CACHE_SIZE 256
+typedef struct {
+  struct {
+    uintptr_t pc;
+    uint32_t rule;
+    uint32_t generation;
+  } entries[PYRO_UNWIND_CACHE_SIZE];
+} PyroUnwindCache;
+
+/* What a walk looks things up in. Each may be NULL: without tables nothing is
+ * known of any code, without a map there is no JIT rescue and no way from an
+ * alternate signal stack back to the thread's, without a cache it is slower. */
+typedef struct {
+  const struct _PyroUnwindTables *tables; /* pyro_modules_published () */
+  const struct _PyroMemoryMap *map;       /* pyro_memory_map_published () */
+  PyroUnwindCache *cache;
+} PyroUnwindSources;
 
 /* PCS[0] is the interrupted pc itself, the others are return addresses (the
  * caller of a name look-up subtracts 1). A frame that was interrupted by
  * another signal has an exact pc, too: it is stored plus 1, so that pc - 1 is
- * right for every entry but the first. At most MAX entries are written. */
-typedef void (*PyroUnwindFunc) (const struct _PyroUnwindTables *tables,
+ * right for every entry but the first. At most MAX entries are written; every
+ * field of WALK is set. STACK must hold regs->sp, else the walk ends at once
+ * with PYRO_STACK_UNKNOWN_STACK. */
+typedef void (*PyroUnwindFunc) (const PyroUnwindSources *sources,
                                 const PyroRegisters *regs,
                                 const PyroStackBounds *stack, uintptr_t *pcs,
                                 unsigned max, PyroWalk *walk);
 
 /* By tables compiled from .eh_frame, with leaf rescue. */
-void pyro_unwind_by_tables (const struct _PyroUnwindTables *tables,
+void pyro_unwind_by_tables (const PyroUnwindSources *sources,
                             const PyroRegisters *regs,
                             const PyroStackBounds *stack, uintptr_t *pcs,
                             unsigned max, PyroWalk *walk);
 
-/* By the chain of frame pointers alone. TABLES may be NULL. */
-void pyro_unwind_by_frame_pointers (const struct _PyroUnwindTables *tables,
+/* By the chain of frame pointers alone; SOURCES is not looked at. */
+void pyro_unwind_by_frame_pointers (const PyroUnwindSources *sources,
                                     const PyroRegisters *regs,
                                     const PyroStackBounds *stack,
                                     uintptr_t *pcs, unsigned max,

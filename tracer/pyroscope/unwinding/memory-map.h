@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * What: which memory a walk may read as a stack, and which executable memory
+ * belongs to no loaded module (ORC's code, other JIT code).
+ * Owner: a PyroMemoryWatch owns every map that it published.
+ * Threads: the watch belongs to the collector's thread; the functions marked
+ * handler-safe work on an immutable published map from any thread.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "unwind.h"
+
+typedef struct _PyroMemoryMap PyroMemoryMap;
+typedef struct _PyroMemoryWatch PyroMemoryWatch;
+
+typedef enum {
+  PYRO_CODE_ORC,       /* orcexec.*, memfd:orcexec*: ORC's compiler wrote it */
+  PYRO_CODE_ANONYMOUS, /* no file: some JIT compiler, or ORC as root */
+  PYRO_CODE_FILE,      /* a file that the loader may or may not know of */
+} PyroCodeKind;
+
+/* An executable mapping, [start, limit). */
+typedef struct {
+  uintptr_t start;
+  uintptr_t limit;
+  uint64_t file_offset;
+  uint32_t name;   /* offset into the map's names */
+  uint8_t kind;    /* PyroCodeKind */
+  uint8_t readable;
+} PyroCodeMapping;
+
+/* Nothing is read or published before the first refresh. One watch at a time
+ * publishes; freeing it withdraws the published map, and the caller sees to it
+ * that no handler is running then. */
+PyroMemoryWatch *pyro_memory_watch_new (void);
+void pyro_memory_watch_free (PyroMemoryWatch *watch);
+
+/* Reads /proc/self/task/<own tid>/maps (/proc/self/maps is empty once the main
+ * thread has ended) and publishes a new map if anything changed. About 0.5 µs
+ * per mapping: call it when threads came, when a walk ended in UNKNOWN_STACK
+ * or UNKNOWN_CODE, not on a short period. On failure (no /proc, no memory) the
+ * old map stays in force; *PUBLISHED, which may be NULL, tells whether a new
+ * one was published. Returns false on failure, with errno set. */
+bool pyro_memory_watch_refresh (PyroMemoryWatch *watch, bool *published);
+
+/* Frees maps that were replaced, if IS_QUIESCENT tells that every handler that
+ * could hold them has returned since. */
+void pyro_memory_watch_reclaim (PyroMemoryWatch *watch,
+                                int (*is_quiescent) (void *data), void *data);
+
+/* The map in force, or NULL. Handler-safe. */
+const PyroMemoryMap *pyro_memory_map_published (void);
+
+/* The readable and writable mapping that holds SP, with low clipped to SP. The
+ * main thread's stack grows: an SP below the mapping [stack] but above its
+ * neighbour belongs to it. Handler-safe. */
+bool pyro_memory_map_find_stack (const PyroMemoryMap *map, uintptr_t sp,
+                                 PyroStackBounds *out);
+
+/* As above, for the calling thread itself: high is clipped to the thread's
+ * control block, which glibc and musl place at the top of each stack that
+ * they start a thread on, so that a neighbouring mapping which the kernel
+ * merged with the stack is never read. Handler-safe. */
+bool pyro_memory_map_find_own_stack (const PyroMemoryMap *map, uintptr_t sp,
+                                     PyroStackBounds *out);
+
+/* The executable mapping that holds PC, or NULL. Handler-safe. */
+const PyroCodeMapping *pyro_memory_map_find_code (const PyroMemoryMap *map,
+                                                  uintptr_t pc);
+
+/* The path of a mapping, "" if it has none. Not for the handler. */
+const char *pyro_memory_map_code_name (const PyroMemoryMap *map,
+                                       const PyroCodeMapping *code);
