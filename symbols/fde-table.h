@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * What: where functions start, from the frame description entries (FDEs) of
+ * .eh_frame, which stripped libraries keep. Owner: keeps a copy, no file.
+ * Threads: read-only once made.
+ */
+#pragma once
+
+#include "symbols/elf-file.h"
+
+G_BEGIN_DECLS
+
+typedef struct _PyroFdeTable PyroFdeTable;
+
+/* Never NULL; empty if FILE has no usable .eh_frame. Only the address ranges
+ * are read, the unwind programs are not run. */
+PyroFdeTable *pyro_fde_table_new (PyroElfFile *file);
+void pyro_fde_table_free (PyroFdeTable *table);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (PyroFdeTable, pyro_fde_table_free)
+
+/* Sets START to the first address of the FDE that covers ADDRESS. */
+gboolean pyro_fde_table_lookup (const PyroFdeTable *table, guint64 address,
+                                guint64 *start);
+
+G_END_DECLS
