@@ -17,41 +17,49 @@ typedef struct _PyroDelivery PyroDelivery;
 /* One interval of one profile type. The collector makes it, the delivery
  * thread encodes it: symbols are read there, not on the collector. */
 typedef struct {
-  gint64 time_ns;     /* UNIX time of the interval's start */
-  gint64 duration_ns; /* its length */
+  gint64 time_ns;            /* UNIX time of the interval's start */
+  gint64 duration_ns;        /* its length */
   const gchar *profile_name; /* static: "process_cpu", the series' __name__ */
   gpointer data;
   /* Returns the pprof message, not compressed (transfer full), or NULL where
-   * there is nothing to send. Called once, on the delivery thread. */
+   * there is nothing to send. Called once at most, on the delivery thread. */
   GBytes *(*encode) (gpointer data);
+  /* Called once, on any thread. */
   void (*destroy) (gpointer data);
 } PyroDeliveryJob;
 
 typedef struct {
-  guint64 captured;   /* capture files written */
-  guint64 pushed;     /* profiles a server took */
-  guint64 failed;     /* pushes given up */
-  guint64 write_failed;
-  guint64 discarded;  /* intervals that found the queue full */
+  guint64 captured;     /* capture files written */
+  guint64 pushed;       /* profiles a server took, all parts of each */
+  guint64 failed;       /* profiles whose push was given up */
+  guint64 write_failed; /* capture files that could not be written */
+  guint64 discarded;    /* intervals that neither was tried for: the queue was
+                         * full, the thread could not be made, the stop's time
+                         * was over */
 } PyroDeliveryStats;
 
-/* SETTINGS is borrowed and must outlive the delivery. */
+/* SETTINGS is read here, and not afterwards. A thread that cannot be made is
+ * tried again at each submit; a wrong server-url is reported. */
 PyroDelivery *pyro_delivery_new (const PyroSettings *settings);
 
-/* Takes a copy of *JOB and with it the ownership of its data. */
+/* Takes a copy of *JOB and with it the ownership of its data. A full queue
+ * discards its oldest job. */
 void pyro_delivery_submit (PyroDelivery *delivery, const PyroDeliveryJob *job);
 
-void pyro_delivery_get_stats (PyroDelivery *delivery,
-                              PyroDeliveryStats *stats);
+void pyro_delivery_get_stats (PyroDelivery *delivery, PyroDeliveryStats *stats);
 
-/* Delivers what is queued, then ends the thread. Returns TRUE if all of it was
- * done by DEADLINE (monotonic time, microseconds) and the delivery is freed;
- * FALSE if the thread had to be left behind, in which case it keeps what it
- * uses (and the settings) alive until the process ends. */
-gboolean pyro_delivery_stop (PyroDelivery *delivery, gint64 deadline);
+/* Delivers what is queued, then ends the thread; what cannot be delivered
+ * before DEADLINE (monotonic time, microseconds) is counted and given up.
+ * Returns TRUE if the thread ended in time and the delivery is freed; FALSE if
+ * it had to be left behind (in a name that is being looked up, in an encode):
+ * then it keeps what it uses until the process ends. Either way DELIVERY is
+ * not to be used again. STATS, or NULL, gets the last numbers. */
+gboolean pyro_delivery_stop (PyroDelivery *delivery, gint64 deadline,
+                             PyroDeliveryStats *stats);
 
 /* After fork(), in the child: forgets the thread, which is not there, without
- * touching any lock that it may have held. Leaks on purpose. */
+ * touching any lock that it may have held. Leaks on purpose. Submits to it are
+ * discarded and a stop of it returns at once. */
 void pyro_delivery_forget (PyroDelivery *delivery);
 
 G_END_DECLS

@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "log.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+GST_DEBUG_CATEGORY (pyro_debug);
+
+static struct stat initial_stderr;
+static gboolean have_stderr;
+
+void
+pyro_log_init (void)
+{
+  static gsize once = 0;
+
+  if (g_once_init_enter (&once)) {
+    GST_DEBUG_CATEGORY_INIT (pyro_debug, "pyroscope", 0,
+                             "continuous profiling by element");
+    have_stderr = fstat (STDERR_FILENO, &initial_stderr) == 0;
+    g_once_init_leave (&once, 1);
+  }
+}
+
+/* Applications close all descriptors and get number 2 for a file or a socket
+ * of their own: a message must not end up in there. */
+static gboolean
+stderr_is_still_stderr (void)
+{
+  struct stat now;
+
+  return have_stderr && fstat (STDERR_FILENO, &now) == 0
+         && now.st_dev == initial_stderr.st_dev
+         && now.st_ino == initial_stderr.st_ino;
+}
+
+/* A reader that went away or a file size limit would kill the application for
+ * a message of ours. Both signals go to the writing thread, so they can be
+ * held back and taken off here. */
+static void
+write_without_signals (const gchar *line, gsize length)
+{
+  static const struct timespec at_once = { 0, 0 };
+  sigset_t both, pending, old;
+  int sig = 0;
+
+  sigemptyset (&both);
+  sigaddset (&both, SIGPIPE);
+  sigaddset (&both, SIGXFSZ);
+  sigpending (&pending);
+  pthread_sigmask (SIG_BLOCK, &both, &old);
+
+  /* One write, so that lines of several threads do not mix. A short write
+   * loses the rest of a message, which is better than to wait. */
+  if (write (STDERR_FILENO, line, length) < 0)
+    sig = errno == EPIPE ? SIGPIPE : errno == EFBIG ? SIGXFSZ : 0;
+  if (sig != 0 && !sigismember (&pending, sig)) {
+    sigset_t raised;
+
+    sigemptyset (&raised);
+    sigaddset (&raised, sig);
+    sigtimedwait (&raised, NULL, &at_once);
+  }
+  pthread_sigmask (SIG_SETMASK, &old, NULL);
+}
+
+void
+pyro_log_user (GstDebugLevel level, const gchar *format, ...)
+{
+  g_autofree gchar *message = NULL;
+  va_list args;
+
+  pyro_log_init ();
+
+  va_start (args, format);
+  message = g_strdup_vprintf (format, args);
+  va_end (args);
+
+  GST_CAT_LEVEL_LOG (pyro_debug, level, NULL, "%s", message);
+
+#ifndef GST_DISABLE_GST_DEBUG
+  if (level <= gst_debug_category_get_threshold (pyro_debug)
+      && level <= _gst_debug_min)
+    return;
+#endif
+  if (level <= GST_LEVEL_WARNING && stderr_is_still_stderr ()) {
+    g_autofree gchar *line = g_strdup_printf (
+        "gst-pyroscope: %s: %s\n",
+        level == GST_LEVEL_ERROR ? "error" : "warning", message);
+
+    write_without_signals (line, strlen (line));
+  }
+}
