@@ -64,8 +64,8 @@ take_chunk (PyroArena *arena, gsize size)
     chunk = g_try_malloc (sizeof (Chunk) + size);
     if (chunk == NULL)
       return NULL;
-    arena->taken += sizeof (Chunk) + size;
   }
+  arena->taken += sizeof (Chunk) + size;
   chunk->next = arena->chunks;
   arena->chunks = chunk;
   return chunk;
@@ -119,6 +119,12 @@ pyro_arena_alloc_n (PyroArena *arena, gsize n, gsize size)
   if (memory != NULL)
     memset (memory, 0, n * size);
   return memory;
+}
+
+gsize
+pyro_arena_get_size (const PyroArena *arena)
+{
+  return arena->taken;
 }
 
 gboolean

@@ -26,6 +26,9 @@ gpointer pyro_arena_alloc (PyroArena *arena, gsize size);
  * product does not fit in a gsize. */
 gpointer pyro_arena_alloc_n (PyroArena *arena, gsize n, gsize size);
 
+/* Bytes taken from the system so far. */
+gsize pyro_arena_get_size (const PyroArena *arena);
+
 /* TRUE once an allocation was refused. */
 gboolean pyro_arena_is_exhausted (const PyroArena *arena);
 

@@ -293,6 +293,12 @@ pyro_profile_builder_set_time (PyroProfileBuilder *builder, gint64 time_ns,
 }
 
 void
+pyro_profile_builder_set_period (PyroProfileBuilder *builder, gint64 period)
+{
+  builder->period = period;
+}
+
+void
 pyro_profile_builder_set_default_sample_type (PyroProfileBuilder *builder,
                                               const gchar *type)
 {

@@ -25,6 +25,10 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (PyroProfileBuilder, pyro_profile_builder_free)
 void pyro_profile_builder_set_time (PyroProfileBuilder *builder, gint64 time_ns,
                                     gint64 duration_ns);
 
+/* Instead of the one given at the start. */
+void
+pyro_profile_builder_set_period (PyroProfileBuilder *builder, gint64 period);
+
 /* Which sample type a tool shows first. */
 void pyro_profile_builder_set_default_sample_type (PyroProfileBuilder *builder,
                                                    const gchar *type);
