@@ -110,6 +110,7 @@ pyro_elf_file_open (const gchar *path, const gchar *build_id, GError **error)
                  "cannot be read as a regular file: %s", g_strerror (errno));
     return NULL;
   }
+  file->path = g_strdup (path);
   file->device = status.st_dev;
   file->inode = status.st_ino;
 
@@ -179,6 +180,7 @@ pyro_elf_file_close (PyroElfFile *file)
   if (file->elf != NULL)
     elf_end (file->elf);
   g_free (file->image);
+  g_free (file->path);
   g_free (file->build_id);
   g_free (file);
 }

@@ -27,6 +27,7 @@ typedef enum {
 
 typedef struct {
   Elf *elf;
+  gchar *path;     /* NULL: an image in memory */
   gchar *build_id; /* lower-case hex, NULL if the file has none */
 
   /*< private >*/

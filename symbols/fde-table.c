@@ -1,18 +1,15 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "symbols/fde-table.h"
 
+#include "symbols/range-map.h"
+
 #include <dwarf.h>
 #include <elfutils/libdw.h>
 #include <gelf.h>
 #include <string.h>
 
-typedef struct {
-  guint64 start;
-  guint64 end;
-} Range;
-
 struct _PyroFdeTable {
-  GArray *ranges; /* of Range, by start */
+  PyroRangeMap *ranges;
 };
 
 /* .eh_frame while it is read. */
@@ -104,10 +101,12 @@ read_fde_encoding (const Section *section, Dwarf_Off offset, guint *encoding)
   *encoding = DW_EH_PE_absptr;
   if (augmentation[0] != 'z')
     return augmentation[0] == '\0';
+  if (p == NULL)
+    return FALSE;
   for (augmentation++; *augmentation != '\0'; augmentation++) {
     switch (*augmentation) {
     case 'R':
-      if (p == NULL || p >= end)
+      if (p >= end)
         return FALSE;
       *encoding = *p;
       return TRUE;
@@ -118,7 +117,7 @@ read_fde_encoding (const Section *section, Dwarf_Off offset, guint *encoding)
       guint64 ignored;
       guint personality;
 
-      if (p == NULL || p >= end)
+      if (p >= end)
         return FALSE;
       personality = *p++;
       /* Where it points does not matter, only how long it is. */
@@ -136,16 +135,6 @@ read_fde_encoding (const Section *section, Dwarf_Off offset, guint *encoding)
   return TRUE;
 }
 
-static gint
-compare_ranges (gconstpointer a, gconstpointer b)
-{
-  const Range *x = a, *y = b;
-
-  if (x->start != y->start)
-    return x->start < y->start ? -1 : 1;
-  return x->end < y->end ? -1 : x->end > y->end;
-}
-
 static void
 read_ranges (PyroFdeTable *table, const Section *section)
 {
@@ -153,9 +142,9 @@ read_ranges (PyroFdeTable *table, const Section *section)
   gboolean cie_known = FALSE;
   guint encoding = 0;
 
-  while (offset < section->data->d_size && table->ranges->len < G_MAXINT) {
+  while (offset < section->data->d_size) {
     Dwarf_CFI_Entry entry;
-    Range range;
+    guint64 start, length;
     int result = dwarf_next_cfi (section->ident, section->data, TRUE, offset,
                                  &next, &entry);
 
@@ -172,13 +161,10 @@ read_ranges (PyroFdeTable *table, const Section *section)
     if (!cie_known)
       continue;
     const guint8 *p = entry.fde.start;
-    if (!read_encoded (section, encoding, &p, entry.fde.end, &range.start)
-        || !read_encoded (section, encoding & 0x0f, &p, entry.fde.end,
-                          &range.end)
-        || range.end == 0 || range.start + range.end < range.start)
+    if (!read_encoded (section, encoding, &p, entry.fde.end, &start)
+        || !read_encoded (section, encoding & 0x0f, &p, entry.fde.end, &length))
       continue;
-    range.end += range.start;
-    g_array_append_val (table->ranges, range);
+    pyro_range_map_add (table->ranges, start, start + length, 0);
   }
 }
 
@@ -190,7 +176,7 @@ pyro_fde_table_new (PyroElfFile *file)
   GElf_Shdr shdr;
   Section section;
 
-  table->ranges = g_array_new (FALSE, FALSE, sizeof (Range));
+  table->ranges = pyro_range_map_new ();
   if (scn == NULL || gelf_getshdr (scn, &shdr) == NULL
       || (shdr.sh_flags & SHF_COMPRESSED) != 0)
     return table;
@@ -198,17 +184,16 @@ pyro_fde_table_new (PyroElfFile *file)
   section.ident = (const guint8 *)elf_getident (file->elf, NULL);
   section.address = shdr.sh_addr;
   section.pointer_size = gelf_getclass (file->elf) == ELFCLASS32 ? 4 : 8;
-  if (section.data != NULL && section.ident != NULL) {
+  if (section.data != NULL && section.ident != NULL)
     read_ranges (table, &section);
-    g_array_sort (table->ranges, compare_ranges);
-  }
+  pyro_range_map_finish (table->ranges, NULL, NULL);
   return table;
 }
 
 void
 pyro_fde_table_free (PyroFdeTable *table)
 {
-  g_array_unref (table->ranges);
+  pyro_range_map_free (table->ranges);
   g_free (table);
 }
 
@@ -216,19 +201,10 @@ gboolean
 pyro_fde_table_lookup (const PyroFdeTable *table, guint64 address,
                        guint64 *start)
 {
-  guint low = 0, high = table->ranges->len;
+  const PyroRange *range = pyro_range_map_lookup (table->ranges, address);
 
-  while (low < high) {
-    guint middle = low + (high - low) / 2;
-
-    if (g_array_index (table->ranges, Range, middle).start <= address)
-      low = middle + 1;
-    else
-      high = middle;
-  }
-  if (low == 0)
+  if (range == NULL)
     return FALSE;
-  const Range *range = &g_array_index (table->ranges, Range, low - 1);
   *start = range->start;
-  return address < range->end;
+  return TRUE;
 }

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "symbols/symbol-table.h"
 
+#include "symbols/range-map.h"
+
 #include <gelf.h>
 #include <string.h>
 
@@ -9,8 +11,6 @@
 #define NAME_BYTES_MAX 65536
 
 typedef struct {
-  guint64 start;
-  guint64 end;
   guint32 name;    /* offset into the string table */
   guint8 strings;  /* index of the string table */
   guint8 exported; /* not local */
@@ -19,8 +19,8 @@ typedef struct {
 } Symbol;
 
 struct _PyroSymbolTable {
-  GArray *symbols;    /* of Symbol, by start, the best of equals last */
-  GArray *reach;      /* of guint64: the largest end up to here */
+  GArray *symbols;    /* of Symbol */
+  PyroRangeMap *code; /* the code of each: value is the index in symbols */
   GPtrArray *strings; /* of GBytes: copies of the string tables */
 };
 
@@ -30,7 +30,7 @@ pyro_symbol_table_new (void)
   PyroSymbolTable *table = g_new0 (PyroSymbolTable, 1);
 
   table->symbols = g_array_new (FALSE, FALSE, sizeof (Symbol));
-  table->reach = g_array_new (FALSE, FALSE, sizeof (guint64));
+  table->code = pyro_range_map_new ();
   table->strings
       = g_ptr_array_new_with_free_func ((GDestroyNotify)g_bytes_unref);
   return table;
@@ -40,7 +40,7 @@ void
 pyro_symbol_table_free (PyroSymbolTable *table)
 {
   g_array_unref (table->symbols);
-  g_array_unref (table->reach);
+  pyro_range_map_free (table->code);
   g_ptr_array_unref (table->strings);
   g_free (table);
 }
@@ -72,8 +72,11 @@ leading_underscores (const gchar *name, gsize length)
  * can link to, then the one that looks least like an implementation's
  * (`poll` rather than `__poll`), then anything that is always the same. */
 static gint
-compare_names (const PyroSymbolTable *table, const Symbol *a, const Symbol *b)
+compare_names (guint32 index_a, guint32 index_b, gconstpointer user_data)
 {
+  const PyroSymbolTable *table = user_data;
+  const Symbol *a = &g_array_index (table->symbols, Symbol, index_a);
+  const Symbol *b = &g_array_index (table->symbols, Symbol, index_b);
   const gchar *name_a, *name_b;
   gsize length_a, length_b, score_a, score_b;
 
@@ -92,18 +95,6 @@ compare_names (const PyroSymbolTable *table, const Symbol *a, const Symbol *b)
   if (length_a != length_b)
     return length_a > length_b ? -1 : 1;
   return memcmp (name_b, name_a, length_a);
-}
-
-static gint
-compare_symbols (gconstpointer a, gconstpointer b, gpointer table)
-{
-  const Symbol *x = a, *y = b;
-
-  if (x->start != y->start)
-    return x->start < y->start ? -1 : 1;
-  if (x->end != y->end)
-    return x->end < y->end ? -1 : 1;
-  return compare_names (table, x, y);
 }
 
 static gboolean
@@ -134,8 +125,6 @@ read_symbol (Elf *elf, const GElf_Sym *sym, gsize strings_size,
       && !(type == STT_NOTYPE && is_in_code_section (elf, sym->st_shndx)))
     return FALSE;
 
-  symbol->start = sym->st_value;
-  symbol->end = sym->st_value + sym->st_size;
   symbol->name = sym->st_name;
   symbol->exported = bind != STB_LOCAL;
   symbol->typed = type != STT_NOTYPE;
@@ -161,9 +150,13 @@ add_section (PyroSymbolTable *table, PyroElfFile *file, Elf_Scn *section,
     return;
 
   for (gsize i = 0; i < symbols->d_size / entry && i < G_MAXINT; i++) {
-    if (gelf_getsym (symbols, i, &sym) != NULL
-        && read_symbol (file->elf, &sym, strings->d_size, except_weak, &symbol))
-      g_array_append_val (table->symbols, symbol);
+    if (gelf_getsym (symbols, i, &sym) == NULL
+        || !read_symbol (file->elf, &sym, strings->d_size, except_weak,
+                         &symbol))
+      continue;
+    pyro_range_map_add (table->code, sym.st_value, sym.st_value + sym.st_size,
+                        table->symbols->len);
+    g_array_append_val (table->symbols, symbol);
   }
   g_ptr_array_add (table->strings,
                    g_bytes_new (strings->d_buf, strings->d_size));
@@ -202,58 +195,20 @@ pyro_symbol_table_add (PyroSymbolTable *table, PyroElfFile *file,
 void
 pyro_symbol_table_finish (PyroSymbolTable *table)
 {
-  GArray *symbols = table->symbols;
-  guint64 reach = 0;
-  guint kept = 0;
-
-  g_array_sort_with_data (symbols, compare_symbols, table);
-  for (guint i = 0; i < symbols->len; i++) {
-    const Symbol *symbol = &g_array_index (symbols, Symbol, i);
-
-    if (i + 1 < symbols->len && symbol[1].start == symbol->start
-        && symbol[1].end == symbol->end)
-      continue;
-    g_array_index (symbols, Symbol, kept) = *symbol;
-    kept++;
-    reach = MAX (reach, symbol->end);
-    g_array_append_val (table->reach, reach);
-  }
-  g_array_set_size (symbols, kept);
-}
-
-static const Symbol *
-find_symbol (const PyroSymbolTable *table, guint64 address)
-{
-  guint low = 0, high = table->symbols->len;
-
-  while (low < high) {
-    guint middle = low + (high - low) / 2;
-
-    if (g_array_index (table->symbols, Symbol, middle).start <= address)
-      low = middle + 1;
-    else
-      high = middle;
-  }
-  /* Symbols may lie inside others, so one that ended before says nothing. */
-  while (low-- > 0 && g_array_index (table->reach, guint64, low) > address) {
-    const Symbol *symbol = &g_array_index (table->symbols, Symbol, low);
-
-    if (address < symbol->end)
-      return symbol;
-  }
-  return NULL;
+  pyro_range_map_finish (table->code, compare_names, table);
 }
 
 gchar *
 pyro_symbol_table_lookup (const PyroSymbolTable *table, guint64 address)
 {
-  const Symbol *symbol = find_symbol (table, address);
+  const PyroRange *code = pyro_range_map_lookup (table->code, address);
   const gchar *name, *version;
   gsize length;
 
-  if (symbol == NULL)
+  if (code == NULL)
     return NULL;
-  name = symbol_name (table, symbol, &length);
+  name = symbol_name (
+      table, &g_array_index (table->symbols, Symbol, code->value), &length);
   if (length == 0 || length == NAME_BYTES_MAX)
     return NULL;
   version = memchr (name + 1, '@', length - 1);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "symbols/symbolizer.h"
 
+#include "symbols/debug-file.h"
+#include "symbols/debug-info.h"
 #include "symbols/demangle.h"
 #include "symbols/fde-table.h"
 #include "symbols/symbol-table.h"
@@ -14,23 +16,35 @@
  * tables, which stay; the strings are shared, so they do not grow with it. */
 #define RESULTS_MAX 65536
 
+/* DWARF kept in memory, of all files. Past it the file that was not asked for
+ * longest is let go of, and read again when it is. */
+#define DEBUG_INFO_BYTES_MAX (G_GUINT64_CONSTANT (256) << 20)
+
 typedef struct {
   guint n;
   PyroSymbol symbols[];
 } Result;
 
+/* What is known of a mapped file. */
 typedef struct {
   gchar *path;
-  gchar *build_id;
+  gchar *build_id;      /* as asked for, or NULL */
+  gchar *file_build_id; /* of the file that was found, or NULL */
   const gchar *library; /* what people call it: the base name */
   PyroSymbolTable *symbols;
-  PyroFdeTable *fdes;
+  PyroFdeTable *fdes;      /* NULL: there is no file */
+  gboolean has_debug_info; /* there is DWARF, though not always in memory */
+  PyroDebugInfo *debug_info;
   GHashTable *results; /* guint64 address → Result */
 } Module;
 
 struct _PyroSymbolizer {
+  gchar *debug_directory;
   GHashTable *modules; /* Module → itself, by path and build id */
   GStringChunk *strings;
+
+  GQueue with_debug_info; /* of Module, the last one used first */
+  guint64 debug_info_bytes;
 };
 
 static guint
@@ -58,8 +72,10 @@ module_free (gpointer data)
 
   g_free (module->path);
   g_free (module->build_id);
+  g_free (module->file_build_id);
   g_clear_pointer (&module->symbols, pyro_symbol_table_free);
   g_clear_pointer (&module->fdes, pyro_fde_table_free);
+  g_clear_pointer (&module->debug_info, pyro_debug_info_free);
   g_hash_table_unref (module->results);
   g_free (module);
 }
@@ -72,13 +88,28 @@ pyro_symbolizer_new (void)
   symbolizer->modules
       = g_hash_table_new_full (module_hash, module_equal, module_free, NULL);
   symbolizer->strings = g_string_chunk_new (16384);
+  symbolizer->debug_directory = g_strdup (PYRO_DEBUG_DIRECTORY);
+  g_queue_init (&symbolizer->with_debug_info);
   return symbolizer;
+}
+
+void
+pyro_symbolizer_set_debug_directory (PyroSymbolizer *symbolizer,
+                                     const gchar *directory)
+{
+  g_return_if_fail (symbolizer != NULL);
+  g_return_if_fail (directory != NULL);
+
+  g_free (symbolizer->debug_directory);
+  symbolizer->debug_directory = g_strdup (directory);
 }
 
 void
 pyro_symbolizer_free (PyroSymbolizer *symbolizer)
 {
+  g_queue_clear (&symbolizer->with_debug_info);
   g_hash_table_unref (symbolizer->modules);
+  g_free (symbolizer->debug_directory);
   g_string_chunk_free (symbolizer->strings);
   g_free (symbolizer);
 }
@@ -99,14 +130,39 @@ open_mapped_file (const gchar *path, const gchar *build_id, GError **error)
   return pyro_elf_file_open (path, build_id, error);
 }
 
+/* Opens the separate debug file of MODULE, whose own file is FILE, unless FILE
+ * has all there is to have. */
+static PyroElfFile *
+open_debug_file (PyroSymbolizer *symbolizer, const Module *module,
+                 PyroElfFile *file)
+{
+  if (file != NULL && pyro_debug_info_exists (file)
+      && pyro_elf_file_find_section (file, ".symtab") != NULL)
+    return NULL;
+  return pyro_debug_file_find (symbolizer->debug_directory, file,
+                               module->file_build_id);
+}
+
 static void
-module_load (Module *module)
+add_embedded_symbols (Module *module, PyroElfFile *file)
+{
+  g_autoptr (PyroElfFile) embedded = pyro_debug_file_open_embedded (file);
+
+  if (embedded != NULL)
+    pyro_symbol_table_add (module->symbols, embedded, FALSE);
+}
+
+static void
+load_symbols (PyroSymbolizer *symbolizer, Module *module)
 {
   g_autoptr (GError) error = NULL;
   g_autoptr (PyroElfFile) file = NULL;
+  g_autoptr (PyroElfFile) debug_file = NULL;
 
   module->symbols = pyro_symbol_table_new ();
   file = open_mapped_file (module->path, module->build_id, &error);
+  module->file_build_id
+      = g_strdup (file != NULL ? file->build_id : module->build_id);
   if (file == NULL) {
     g_info ("no symbols from %s: %s", module->path, error->message);
   } else {
@@ -116,7 +172,70 @@ module_load (Module *module)
                            g_str_equal (module->path, VDSO_PATH));
     module->fdes = pyro_fde_table_new (file);
   }
+
+  debug_file = open_debug_file (symbolizer, module, file);
+  if (debug_file != NULL)
+    pyro_symbol_table_add (module->symbols, debug_file, FALSE);
+  else if (file != NULL)
+    add_embedded_symbols (module, file);
   pyro_symbol_table_finish (module->symbols);
+  module->has_debug_info
+      = (file != NULL && pyro_debug_info_exists (file))
+        || (debug_file != NULL && pyro_debug_info_exists (debug_file));
+}
+
+static void
+unload_debug_info (PyroSymbolizer *symbolizer, Module *module)
+{
+  g_queue_remove (&symbolizer->with_debug_info, module);
+  symbolizer->debug_info_bytes -= pyro_debug_info_get_size (module->debug_info);
+  g_clear_pointer (&module->debug_info, pyro_debug_info_free);
+}
+
+static void
+load_debug_info (PyroSymbolizer *symbolizer, Module *module)
+{
+  g_autoptr (PyroElfFile) file
+      = open_mapped_file (module->path, module->file_build_id, NULL);
+  PyroElfFile *source;
+
+  if (file != NULL && pyro_debug_info_exists (file))
+    source = g_steal_pointer (&file);
+  else
+    source = open_debug_file (symbolizer, module, file);
+  if (source != NULL)
+    module->debug_info
+        = pyro_debug_info_new (source, symbolizer->debug_directory);
+  if (module->debug_info == NULL) {
+    module->has_debug_info = FALSE;
+    return;
+  }
+  g_queue_push_head (&symbolizer->with_debug_info, module);
+  symbolizer->debug_info_bytes += pyro_debug_info_get_size (module->debug_info);
+  while (symbolizer->debug_info_bytes > DEBUG_INFO_BYTES_MAX
+         && symbolizer->with_debug_info.length > 1)
+    unload_debug_info (symbolizer,
+                       g_queue_peek_tail (&symbolizer->with_debug_info));
+}
+
+/* MODULE's DWARF, now the last one used, or NULL if it has none. */
+static PyroDebugInfo *
+use_debug_info (PyroSymbolizer *symbolizer, Module *module)
+{
+  if (module->debug_info != NULL) {
+    g_queue_remove (&symbolizer->with_debug_info, module);
+    g_queue_push_head (&symbolizer->with_debug_info, module);
+  } else if (module->has_debug_info) {
+    load_debug_info (symbolizer, module);
+  }
+  return module->debug_info;
+}
+
+/* "[orc]", "[vsyscall]": no file, and nothing is known but the name. */
+static gboolean
+is_file (const Module *module)
+{
+  return module->path[0] != '[' || g_str_equal (module->path, VDSO_PATH);
 }
 
 static const gchar *
@@ -144,7 +263,8 @@ find_module (PyroSymbolizer *symbolizer, const gchar *path,
   module->library = library_name (symbolizer, path);
   module->results
       = g_hash_table_new_full (g_int64_hash, g_int64_equal, g_free, g_free);
-  module_load (module);
+  if (is_file (module))
+    load_symbols (symbolizer, module);
   g_hash_table_add (symbolizer->modules, module);
   return module;
 }
@@ -170,6 +290,10 @@ set_unnamed (PyroSymbolizer *symbolizer, const Module *module,
   g_autofree gchar *name = NULL;
   guint64 start = address;
 
+  if (!is_file (module)) {
+    symbol->name = module->library;
+    return;
+  }
   if (module->fdes == NULL
       || !pyro_fde_table_lookup (module->fdes, address, &start))
     start = address;
@@ -178,24 +302,57 @@ set_unnamed (PyroSymbolizer *symbolizer, const Module *module,
   symbol->name = g_string_chunk_insert_const (symbolizer->strings, name);
 }
 
+/* Absolute names without "..", which build directories leave in them, so that
+ * a file has one name. */
+static const gchar *
+intern_filename (PyroSymbolizer *symbolizer, const gchar *filename)
+{
+  g_autofree gchar *canonical = NULL;
+
+  if (filename == NULL)
+    return NULL;
+  if (g_path_is_absolute (filename))
+    canonical = g_canonicalize_filename (filename, NULL);
+  return g_string_chunk_insert_const (symbolizer->strings,
+                                      canonical ? canonical : filename);
+}
+
 static Result *
 find_result (PyroSymbolizer *symbolizer, Module *module, guint64 address)
 {
-  g_autofree gchar *name = NULL;
+  g_autofree gchar *outermost = NULL;
+  g_autoptr (GArray) frames = NULL;
+  PyroDebugInfo *debug_info;
   Result *result;
 
-  result = g_malloc0 (sizeof (Result) + sizeof (PyroSymbol));
-  result->n = 1;
-  /* "[orc]", "[vsyscall]": not a file, and nothing is known about it. */
-  if (module->path[0] == '[' && !g_str_equal (module->path, VDSO_PATH)) {
-    result->symbols[0].name = module->library;
-    return result;
+  frames = g_array_new (FALSE, TRUE, sizeof (PyroSourceFrame));
+  debug_info = use_debug_info (symbolizer, module);
+  if (debug_info != NULL)
+    pyro_debug_info_lookup (debug_info, address, frames);
+  if (frames->len == 0)
+    g_array_set_size (frames, 1);
+
+  result = g_malloc0 (sizeof (Result) + frames->len * sizeof (PyroSymbol));
+  result->n = frames->len;
+  for (guint i = 0; i < frames->len; i++) {
+    const PyroSourceFrame *frame = &g_array_index (frames, PyroSourceFrame, i);
+    PyroSymbol *symbol = &result->symbols[i];
+    const gchar *name = frame->name;
+
+    /* The function itself is called what it is called in a stripped file. */
+    if (i + 1 == frames->len && module->symbols != NULL) {
+      outermost = pyro_symbol_table_lookup (module->symbols, address);
+      if (outermost != NULL)
+        name = outermost;
+    }
+    if (name != NULL)
+      set_names (symbolizer, symbol, name);
+    else
+      set_unnamed (symbolizer, module, symbol, address);
+    symbol->filename = intern_filename (symbolizer, frame->filename);
+    symbol->line = frame->line;
+    symbol->start_line = frame->start_line;
   }
-  name = pyro_symbol_table_lookup (module->symbols, address);
-  if (name != NULL)
-    set_names (symbolizer, &result->symbols[0], name);
-  else
-    set_unnamed (symbolizer, module, &result->symbols[0], address);
   return result;
 }
 

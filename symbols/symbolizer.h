@@ -25,11 +25,19 @@ PyroSymbolizer *pyro_symbolizer_new (void);
 void pyro_symbolizer_free (PyroSymbolizer *symbolizer);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (PyroSymbolizer, pyro_symbolizer_free)
 
+/* Where to look for separate debug files instead of /usr/lib/debug. To be
+ * called before the first look-up. Files are only looked for on this machine:
+ * no debuginfod server is ever asked. */
+void pyro_symbolizer_set_debug_directory (PyroSymbolizer *symbolizer,
+                                          const gchar *directory);
+
 /* Names the instruction at ADDRESS (the file's own virtual address, without
  * load bias; for a return address the caller has subtracted 1).
  *
  * PATH is the file as the process mapped it, BUILD_ID (lower-case hex, or
- * NULL) what it mapped: a file whose build id is another is not used.
+ * NULL) what it mapped: a file whose build id is another is not used. A PATH
+ * that starts with '[' ("[orc]") is its own name, but for "[vdso]": the vDSO
+ * of this process.
  *
  * Sets *SYMBOLS to the frames, innermost inlined function first, and returns
  * how many (at least 1). A name is only given where it is known: inside a

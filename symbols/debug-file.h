@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * What: finds the separate file that holds an ELF file's symbols and DWARF.
+ * Owner: what is returned belongs to the caller. Threads: any.
+ *
+ * Only local files are looked at: the places that gdb's manual describes
+ * ("Debugging Information in Separate Files"). libdwfl would do this as well,
+ * but its search ends at debuginfod, which is a matter of consent and of
+ * time-outs; nothing here calls a dwfl function.
+ */
+#pragma once
+
+#include "symbols/elf-file.h"
+
+G_BEGIN_DECLS
+
+/* Where distributions install debug files. */
+#define PYRO_DEBUG_DIRECTORY "/usr/lib/debug"
+
+/* Looks for DEBUG_DIRECTORY/.build-id/xx/yyyy.debug by the BUILD_ID (or NULL),
+ * then for what FILE's .gnu_debuglink names: beside FILE, in .debug/ there,
+ * and under DEBUG_DIRECTORY. FILE may be NULL, if it has gone. A file is only
+ * taken if its build id or, lacking one, its checksum proves that it belongs
+ * to FILE. NULL if there is none. */
+PyroElfFile *pyro_debug_file_find (const gchar *debug_directory,
+                                   PyroElfFile *file, const gchar *build_id);
+
+/* Looks for the file NAME with BUILD_ID that the debug file at PATH shares
+ * DWARF with (.gnu_debugaltlink, as dwz makes it). */
+PyroElfFile *
+pyro_debug_file_find_alternate (const gchar *debug_directory, const gchar *path,
+                                const gchar *name, const gchar *build_id);
+
+/* The ELF file inside FILE's .gnu_debugdata (MiniDebugInfo: a symbol table,
+ * compressed), or NULL. */
+PyroElfFile *pyro_debug_file_open_embedded (PyroElfFile *file);
+
+G_END_DECLS
