@@ -1,0 +1,194 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Runs all tests; the last line counts them.
+
+  test.py                      everything but the suite `slow`
+  test.py --slow               that suite, too
+  test.py --server URL         the end-to-end tests against a real server
+  test.py RUNNER...            only these: programs, server, end-to-end
+
+Exits with 1 if anything failed, nothing ran, or a test left a process or a
+file behind.
+"""
+
+import argparse
+import ctypes
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import summary
+
+ROOT = Path(__file__).resolve().parent.parent
+TARGET = ROOT / "target"
+BUILD = TARGET / ".build-debug"
+RESULTS = TARGET / "test-results"
+END_TO_END = ROOT / "tracer/pyroscope/tests/e2e"
+PR_SET_CHILD_SUBREAPER = 36  # prctl(2)
+
+
+def run(name, command, seconds, **options):
+    """Runs COMMAND without input; a runner that hangs is ended."""
+    print(f"\n== {name}", flush=True)
+    process = subprocess.Popen(command, stdin=subprocess.DEVNULL,
+                               start_new_session=True, **options)
+    try:
+        return process.wait(timeout=seconds)
+    except BaseException as error:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        if not isinstance(error, subprocess.TimeoutExpired):
+            raise
+        print(f"{name}: ended after {seconds} s", flush=True)
+        return -signal.SIGKILL
+
+
+def children():
+    """Our children as {pid: command line}."""
+    found = {}
+    for status in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            after = status.read_text().rsplit(")", 1)[1].split()
+            if int(after[1]) == os.getpid() and after[0] != "Z":
+                command = (status.parent / "cmdline").read_bytes()
+                found[int(status.parent.name)] = command.replace(
+                    b"\0", b" ").decode(errors="replace").strip()
+        except OSError:
+            continue
+    return found
+
+
+def left_behind(name):
+    """What still runs when runner NAME is done, as failures. It is ended."""
+    deadline = time.monotonic() + 5
+    while children() and time.monotonic() < deadline:
+        time.sleep(0.1)
+    failures = []
+    for pid, command in children().items():
+        failures.append(f"{name}: left a process behind: {command}")
+        os.kill(pid, signal.SIGKILL)
+    try:
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass
+    except ChildProcessError:
+        pass
+    return summary.Counts(failures=failures)
+
+
+def build():
+    for package in "gst-pyroscope-tracer", "gst-pyroscope-inspect":
+        subprocess.run([ROOT / "ci/build-package.sh", package, "debug"],
+                       check=True, stdin=subprocess.DEVNULL)
+    subprocess.run(["ninja", "-C", BUILD, "--quiet", "all"], check=True,
+                   stdin=subprocess.DEVNULL)
+
+
+def programs(environment, slow):
+    """The test programs in C, by meson."""
+    log = BUILD / "meson-logs/testlog.json"
+    log.unlink(missing_ok=True)
+    files = Path(environment["TMPDIR"])
+    before = set(files.iterdir())
+    run("programs", ["meson", "test", "-C", BUILD, "--no-rebuild",
+                     "--print-errorlogs"] + ([] if slow else ["--no-suite",
+                                                              "slow"]),
+        3600, env=dict(environment, CK_TAP_LOG_FILE_NAME="-"))
+    counts = summary.from_runner("programs", summary.from_meson, log)
+    for file in sorted(set(files.iterdir()) - before):
+        counts.failures.append(f"programs: left a file behind: {file.name}")
+    return counts
+
+
+def server(environment):
+    """The test server's own tests, by go."""
+    log = RESULTS / "server.json"
+    with open(log, "w", encoding="utf-8") as output:
+        status = run("server", ["go", "test", "-json", "-timeout", "300s",
+                                "./..."], 1200, cwd=ROOT / "ci/pushserver",
+                     env=environment, stdout=output, stderr=output)
+    counts = summary.from_runner("server", summary.from_go, log)
+    if status and not counts.failures:
+        counts.failures.append(f"server: go test ended with status {status}")
+    if counts.failures:
+        print(log.read_text(encoding="utf-8"))
+    print(counts, flush=True)
+    return counts
+
+
+def end_to_end(environment, url):
+    """The end-to-end tests, by pytest, and those of these scripts."""
+    log = RESULTS / "end-to-end.xml"
+    log.unlink(missing_ok=True)
+    environment = dict(environment)
+    if url:
+        environment["PYROSCOPE_URL"] = url
+    helpers = subprocess.run([ROOT / "ci/pushserver/build.sh"],
+                             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                             text=True, env=environment, check=False)
+    if helpers.returncode:
+        return summary.Counts(
+            failures=["end-to-end: the test server cannot be built"])
+    environment["PUSHSERVER"] = helpers.stdout.strip().splitlines()[-1]
+    target = environment.get("PYROSCOPE_URL") or "the test server of this tree"
+    run(f"end-to-end, against {target}",
+        [shutil.which("pytest-3") or "pytest", "-q", "-rs", "-p", "no:cacheprovider",
+         "--timeout=180", f"--junitxml={log}",
+         f"--basetemp={environment['TMPDIR']}/pytest", END_TO_END]
+        + ([] if url else [ROOT / "ci/tests"]),
+        3600, cwd=ROOT, env=environment)
+    return summary.from_runner("end-to-end", summary.from_pytest, log)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.
+                                     RawDescriptionHelpFormatter)
+    parser.add_argument("--slow", action="store_true")
+    parser.add_argument("--server", metavar="URL")
+    parser.add_argument("runner", nargs="*",
+                        choices=["programs", "server", "end-to-end", []])
+    arguments = parser.parse_args()
+    runners = arguments.runner or (
+        ["end-to-end"] if arguments.server
+        else ["programs", "server", "end-to-end"])
+
+    # Processes whose parent has gone become ours, so none gets away.
+    ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    RESULTS.mkdir(parents=True, exist_ok=True)
+    total = summary.Counts()
+    files = tempfile.mkdtemp(prefix="gst-pyroscope-test-")
+    environment = dict(
+        os.environ, TMPDIR=files, GST_PLUGIN_PATH=str(TARGET / "debug"),
+        GST_REGISTRY=str(RESULTS / "gstreamer-registry.bin"),
+        GST_PYROSCOPE_INSPECT=str(TARGET / "debug/gst-pyroscope-inspect"),
+        PYTHONDONTWRITEBYTECODE="1")
+    try:
+        build()
+        for name in runners:
+            if name == "programs":
+                total.add(programs(environment, arguments.slow))
+            elif name == "server":
+                total.add(server(environment))
+            else:
+                total.add(end_to_end(environment, arguments.server))
+            total.add(left_behind(name))
+    except subprocess.CalledProcessError:
+        total.failures.append("the build failed")
+    finally:
+        shutil.rmtree(files, ignore_errors=True)
+
+    print()
+    for failure in total.failures:
+        print(f"failed: {failure}")
+    (RESULTS / "summary.txt").write_text(f"{total}\n", encoding="utf-8")
+    print(total, flush=True)
+    return 0 if total.ok else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# `./justw RECIPE` puts in what a recipe needs and runs it; plain `just RECIPE`
+# expects it to be there (ci/packages.txt).
+
+set positional-arguments
+
+# A Pyroscope server that `demo` pushes to: `just demo server=http://localhost:4040`
+server := ""
+
+[private]
+default:
+    @just --justfile {{ quote(justfile()) }} --list --unsorted
+
+# Profile a real job of about 20 seconds and show where the CPU went (server=URL: push, too)
+demo *arguments:
+    @exec demo/run {{ quote("server=" + server) }} "$@"
+
+# Run all tests; the last line counts them
+test *arguments:
+    @exec ci/test.py "$@"
+
+# Run the end-to-end tests against a real Pyroscope server
+test-server url *arguments:
+    @exec ci/test.py --server "$@"
+
+# Build the plugin and the tool into target/release
+build:
+    @ci/build-package.sh gst-pyroscope-tracer release
+    @ci/build-package.sh gst-pyroscope-inspect release
+
+# Build one package (gst-pyroscope-tracer, gst-pyroscope-inspect) into target/PROFILE (release, debug)
+build-package package profile="release":
+    @exec ci/build-package.sh "$@"
+
+# Start a local Pyroscope, and Grafana where it can; Ctrl-C stops it
+pyroscope:
+    @exec ci/pyroscope.sh
+
+# Check formatting, scripts, the build's warnings and the tables made from lists
+lint:
+    @exec ci/lint.sh
+
+# Format the C and Go code and renew the tables made from lists
+format:
+    @exec ci/format.sh
+
+# Install the plugin and the tool (prefix=DIR: elsewhere than beside GStreamer)
+install *arguments: build
+    @exec ci/install.sh "$@"
+
+# Remove everything that was built
+clean:
+    rm -rf target
