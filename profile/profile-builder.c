@@ -44,12 +44,13 @@ struct _PyroProfileBuilder {
 };
 
 /* One step of a multiplicative hash; the constant is 2^64 divided by the
- * golden ratio. */
+ * golden ratio. The rotation keeps equal neighbours, such as a function's name
+ * and system name, from cancelling out. */
 static inline guint64
 mix (guint64 hash, guint64 value)
 {
-  hash = (hash ^ value) * G_GUINT64_CONSTANT (0x9e3779b97f4a7c15);
-  return hash ^ (hash >> 32);
+  return ((hash << 5 | hash >> 59) ^ value)
+         * G_GUINT64_CONSTANT (0x9e3779b97f4a7c15);
 }
 
 static inline guint

@@ -28,6 +28,7 @@ typedef struct {
   PyroIdMap mapping_ids;
   PyroIdMap function_ids;
   PyroIdMap location_ids;
+  gboolean out_of_memory;
   GError **error;
 } Decoder;
 
@@ -47,8 +48,11 @@ allocate (Decoder *decoder, gsize n, gsize size)
 {
   gpointer memory = pyro_arena_alloc_n (decoder->profile->arena, n, size);
 
-  if (memory == NULL)
+  /* Several are asked for at a time; the first refusal is the error. */
+  if (memory == NULL && !decoder->out_of_memory) {
+    decoder->out_of_memory = TRUE;
     set_out_of_memory (decoder->error);
+  }
   return memory;
 }
 
