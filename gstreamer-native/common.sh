@@ -14,6 +14,7 @@ die () {
 # choose_version [VERSION | version=VERSION]: sets version, tree (everything
 # that belongs to it), stage (the super-project) and build (what meson made).
 # The pinned version lives in target/gstreamer-native, others beside it.
+# shellcheck disable=SC2034 # for the script that sources this
 choose_version () {
   local pinned
   pinned=$(sed -n 's/^version *= *//p' "$native/sources.ini")

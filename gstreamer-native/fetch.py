@@ -18,6 +18,7 @@ is read for sources or written, and no root is needed).
 import argparse
 import configparser
 import hashlib
+import http.client
 import os
 import pathlib
 import re
@@ -124,7 +125,7 @@ class Upstream:
                     out.write(block)
                     got += len(block)
                     progress(target.name, got, length)
-            except OSError as e:
+            except (OSError, http.client.HTTPException) as e:
                 raise FetchError(f"{url}: broke off after {got} bytes ({e})")
         if length and got != length:
             raise FetchError(

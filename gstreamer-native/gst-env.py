@@ -31,6 +31,9 @@ INSPECT = "gst-pyroscope-inspect"
 # Build folders that developers give a monorepo checkout: the older README's,
 # upstream's own gst-env.py's default, and meson's custom.
 CHECKOUT_BUILDS = ("builddir", "build", "_build")
+VERSIONED = tuple(f"GST_{name}_1_0" for name in (
+    "PLUGIN_PATH", "PLUGIN_SYSTEM_PATH", "PLUGIN_SCANNER", "REGISTRY",
+    "PTP_HELPER"))
 
 
 class NotBuilt(Exception):
@@ -171,24 +174,21 @@ def set_environment(tree, env):
     distribution = tree.build.parent / "distribution-plugins"
 
     env["GST_ENV"] = f"gst-{tree.version}"
-    # "_1_0" wins over the names without it; those are set as well, because
-    # programs and tests look at them. The system's plugins stay outside.
-    for suffix in ("", "_1_0"):
-        env["GST_PLUGIN_SYSTEM_PATH" + suffix] = ""
-        env["GST_PLUGIN_SCANNER" + suffix] = str(tree.scanner)
-        env["GST_REGISTRY" + suffix] = str(tree.build / "registry.bin")
-        if tree.ptp_helper:
-            env["GST_PTP_HELPER" + suffix] = str(tree.ptp_helper)
-    # GStreamer reads GST_PLUGIN_PATH only if GST_PLUGIN_PATH_1_0 is not set.
-    user = env.pop("GST_PLUGIN_PATH_1_0", "") or env.get("GST_PLUGIN_PATH", "")
-    folders = [plugin] if plugin else []
-    folders += tree.plugins
-    if distribution.is_dir():
-        folders.append(distribution)
-    env["GST_PLUGIN_PATH"] = user
-    prepend("GST_PLUGIN_PATH", folders)
-    env["GST_PLUGIN_PATH_1_0"] = env["GST_PLUGIN_PATH"]
-
+    # The names without "_1_0", as in upstream's own script: so that a path
+    # appended to GST_PLUGIN_PATH inside the shell counts. Those with it win
+    # over them in GStreamer, so they go, and what the caller had in one stays.
+    user = env.get("GST_PLUGIN_PATH_1_0")
+    if user is not None:
+        env["GST_PLUGIN_PATH"] = user
+    for name in VERSIONED:
+        env.pop(name, None)
+    env["GST_PLUGIN_SYSTEM_PATH"] = ""  # the system's plugins stay outside
+    env["GST_PLUGIN_SCANNER"] = str(tree.scanner)
+    env["GST_REGISTRY"] = str(tree.build / "registry.bin")
+    if tree.ptp_helper:
+        env["GST_PTP_HELPER"] = str(tree.ptp_helper)
+    prepend("GST_PLUGIN_PATH", ([plugin] if plugin else []) + tree.plugins
+            + ([distribution] if distribution.is_dir() else []))
     prepend("LD_LIBRARY_PATH", tree.libraries)
     prepend("PATH", ([inspect] if inspect else []) + tree.programs)
     prepend("PKG_CONFIG_PATH", [tree.build / "meson-uninstalled"])
@@ -280,6 +280,8 @@ def main():
     plugin = set_environment(tree, env)
 
     if options.only_environment:
+        for name in sorted(os.environ.keys() - env.keys()):
+            print(f"unset {name}")
         for name in sorted(env):
             if env[name] != os.environ.get(name):
                 print(f"export {name}={shlex.quote(env[name])}")
