@@ -5,6 +5,7 @@
 
 #include "profile/arena.h"
 #include "profile/profile.pb-c.h"
+#include "profile/saturated.h"
 
 typedef Perftools__Profiles__ValueType ValueTypeMessage;
 typedef Perftools__Profiles__Sample SampleMessage;
@@ -498,16 +499,6 @@ pyro_profile_builder_add_sample (PyroProfileBuilder *builder,
   keep_sample (builder, &message);
 }
 
-static inline gint64
-add_saturated (gint64 a, gint64 b)
-{
-  gint64 sum;
-
-  if (!__builtin_add_overflow (a, b, &sum))
-    return sum;
-  return a < 0 ? G_MININT64 : G_MAXINT64;
-}
-
 void
 pyro_profile_builder_merge_sample (PyroProfileBuilder *builder,
                                    const guint64 *location_ids,
@@ -530,7 +521,7 @@ pyro_profile_builder_merge_sample (PyroProfileBuilder *builder,
     return;
   }
   for (i = 0; i < known->n_value; i++)
-    known->value[i] = add_saturated (known->value[i], values[i]);
+    known->value[i] = pyro_saturated_add (known->value[i], values[i]);
 }
 
 guint

@@ -5,6 +5,7 @@
 
 #include "profile/profile-comments.h"
 #include "profile/profile-copy.h"
+#include "profile/saturated.h"
 
 typedef struct {
   gint64 start;
@@ -157,21 +158,21 @@ add_comment (PyroProfileMerger *merger, const gchar *text)
     g_ptr_array_add (merger->comments, comment);
     g_hash_table_insert (merger->comment_index, comment->text, comment);
   }
-  if (__builtin_add_overflow (comment->count, count, &comment->count))
-    comment->count = count < 0 ? G_MININT64 : G_MAXINT64;
+  comment->count = pyro_saturated_add (comment->count, count);
 }
 
 static void
 add_time (PyroProfileMerger *merger, const PyroProfile *profile)
 {
   Interval interval = { profile->time_ns, profile->time_ns };
-  gint64 *length = interval.start != 0 ? &interval.end : &merger->undated_ns;
+  gint64 duration_ns = MAX (profile->duration_ns, 0);
 
-  if (profile->duration_ns > 0
-      && __builtin_add_overflow (*length, profile->duration_ns, length))
-    *length = G_MAXINT64;
-  if (interval.start != 0)
-    g_array_append_val (merger->intervals, interval);
+  if (interval.start == 0) {
+    merger->undated_ns = pyro_saturated_add (merger->undated_ns, duration_ns);
+    return;
+  }
+  interval.end = pyro_saturated_add (interval.end, duration_ns);
+  g_array_append_val (merger->intervals, interval);
 }
 
 gboolean
@@ -228,13 +229,12 @@ set_time (PyroProfileMerger *merger)
   g_array_sort (merger->intervals, interval_compare);
   for (i = 0; i < merger->intervals->len; i++) {
     const Interval *interval = &g_array_index (merger->intervals, Interval, i);
-    gint64 start = MAX (interval->start, end), more;
+    gint64 start = MAX (interval->start, end);
 
     if (interval->end <= start)
       continue;
-    if (__builtin_sub_overflow (interval->end, start, &more)
-        || __builtin_add_overflow (covered, more, &covered))
-      covered = G_MAXINT64;
+    /* An interval is at most G_MAXINT64 long, as its duration was. */
+    covered = pyro_saturated_add (covered, interval->end - start);
     end = interval->end;
   }
   pyro_profile_builder_set_time (
