@@ -54,10 +54,16 @@ has_checksum (PyroElfFile *file, guint32 wanted)
 static PyroElfFile *
 find_by_debuglink (const gchar *debug_directory, PyroElfFile *file)
 {
-  GElf_Word crc;
-  const gchar *name = dwelf_elf_gnu_debuglink (file->elf, &crc);
+  Elf_Scn *section = pyro_elf_file_find_section (file, ".gnu_debuglink");
   g_autofree gchar *directory = NULL;
+  const gchar *name;
+  GElf_Word crc;
 
+  /* Read here first, for libdwelf would read it however large it is. */
+  if (section == NULL
+      || pyro_elf_file_read_section (file, section, NULL) == NULL)
+    return NULL;
+  name = dwelf_elf_gnu_debuglink (file->elf, &crc);
   if (name == NULL || *name == '\0' || strchr (name, '/') != NULL
       || file->path == NULL)
     return NULL;

@@ -31,12 +31,18 @@ struct _PyroDebugInfo {
   PyroRangeMap *unit_ranges; /* value: index into units */
 };
 
+/* What dwarf_begin_elf() reads. */
 static gboolean
 is_debug_section (const gchar *name)
 {
-  return name != NULL
-         && (g_str_has_prefix (name, ".debug_")
-             || g_str_has_prefix (name, ".zdebug_"));
+  static const gchar *const prefixes[]
+      = { ".debug_", ".zdebug_", ".gnu.debuglto_", ".gnu_debugaltlink" };
+
+  for (guint i = 0; name != NULL && i < G_N_ELEMENTS (prefixes); i++) {
+    if (g_str_has_prefix (name, prefixes[i]))
+      return TRUE;
+  }
+  return FALSE;
 }
 
 /* What SECTION takes in memory, unpacked. */
@@ -361,6 +367,14 @@ set_line (Unit *unit, guint64 address, PyroSourceFrame *frame)
   return TRUE;
 }
 
+static const gchar *
+compilation_directory (Unit *unit)
+{
+  Dwarf_Attribute attribute;
+
+  return dwarf_formstring (dwarf_attr (&unit->die, DW_AT_comp_dir, &attribute));
+}
+
 void
 pyro_debug_info_lookup (PyroDebugInfo *info, guint64 address, GArray *frames)
 {
@@ -375,6 +389,7 @@ pyro_debug_info_lookup (PyroDebugInfo *info, guint64 address, GArray *frames)
   if (range == NULL)
     return;
   unit = &g_array_index (info->units, Unit, range->value);
+  frame.directory = compilation_directory (unit);
   has_line = set_line (unit, address, &frame);
   function = find_function (info, unit, address);
   if (function == NULL) {

@@ -13,10 +13,11 @@ G_BEGIN_DECLS
 typedef struct _PyroDebugInfo PyroDebugInfo;
 
 typedef struct {
-  const gchar *name;     /* the linker's where there is one; NULL: unknown */
-  const gchar *filename; /* or NULL */
-  gint line;             /* 0: unknown */
-  gint start_line;       /* of the function, 0: unknown */
+  const gchar *name;      /* the linker's where there is one; NULL: unknown */
+  const gchar *filename;  /* or NULL; may be relative to... */
+  const gchar *directory; /* where the compiler ran, or NULL */
+  gint line;              /* 0: unknown */
+  gint start_line;        /* of the function, 0: unknown */
 } PyroSourceFrame;
 
 /* Whether FILE holds DWARF (not only the headers of what was taken out). */

@@ -11,7 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-G_DEFINE_QUARK (pyro - elf - error - quark, pyro_elf_error)
+G_DEFINE_QUARK (pyro_elf_error_quark, pyro_elf_error)
 
 static gchar *
 hex_string (const guint8 *bytes, gsize length)
@@ -59,23 +59,60 @@ check_header (gconstpointer data, gsize size, GError **error)
     type = ehdr32->e_type;
     many_sections = ehdr32->e_shnum == 0 && ehdr32->e_shoff != 0;
   }
-  if (header[EI_DATA] != byte_order || (type != ET_DYN && type != ET_EXEC)
+  if (header[EI_DATA] != byte_order
+      || (type != ET_DYN && type != ET_EXEC && type != ET_REL)
       || many_sections) {
     g_set_error (error, PYRO_ELF_ERROR, PYRO_ELF_ERROR_MALFORMED,
-                 "not an executable or shared object of this machine");
+                 "not an ELF file of a kind that this machine runs");
     return FALSE;
   }
   return TRUE;
 }
 
 static gboolean
-check_elf (PyroElfFile *file, const gchar *build_id, GError **error)
+check_sections (Elf *elf, guint64 size, GError **error)
+{
+  Elf_Scn *section = NULL;
+  size_t names;
+
+  if (elf_getshdrstrndx (elf, &names) != 0)
+    return set_malformed (error);
+  while ((section = elf_nextscn (elf, section)) != NULL) {
+    GElf_Shdr shdr;
+
+    if (gelf_getshdr (section, &shdr) == NULL)
+      return set_malformed (error);
+    if (shdr.sh_type != SHT_NOBITS
+        && (shdr.sh_size > size || shdr.sh_offset > size - shdr.sh_size)) {
+      g_set_error (error, PYRO_ELF_ERROR, PYRO_ELF_ERROR_MALFORMED,
+                   "section %zu lies outside the file, which was cut off or "
+                   "damaged",
+                   elf_ndxscn (section));
+      return FALSE;
+    }
+    if ((elf_ndxscn (section) == names || shdr.sh_type == SHT_NOTE)
+        && shdr.sh_size > PYRO_ELF_SMALL_SECTION_BYTES_MAX) {
+      g_set_error (error, PYRO_ELF_ERROR, PYRO_ELF_ERROR_TOO_LARGE,
+                   "%" G_GUINT64_FORMAT " bytes of notes or section names",
+                   (guint64)shdr.sh_size);
+      return FALSE;
+    }
+  }
+  return TRUE;
+}
+
+static gboolean
+check_elf (PyroElfFile *file, guint64 size, const gchar *build_id,
+           GError **error)
 {
   const void *bits = NULL;
+  GElf_Ehdr ehdr;
   ssize_t length;
 
-  if (file->elf == NULL || elf_kind (file->elf) != ELF_K_ELF)
+  if (file->elf == NULL || gelf_getehdr (file->elf, &ehdr) == NULL)
     return set_malformed (error);
+  if (!check_sections (file->elf, size, error))
+    return FALSE;
 
   length = dwelf_elf_gnu_build_id (file->elf, &bits);
   if (length > 0)
@@ -89,6 +126,28 @@ check_elf (PyroElfFile *file, const gchar *build_id, GError **error)
   return TRUE;
 }
 
+/* -1 and errno if PATH is anything but a regular file. This is asked before
+ * opening as well: to open a device can do things. */
+static int
+open_regular (const gchar *path, struct stat *status)
+{
+  int fd;
+
+  if (stat (path, status) < 0)
+    return -1;
+  errno = EINVAL;
+  if (!S_ISREG (status->st_mode))
+    return -1;
+  fd = open (path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+  if (fd < 0)
+    return -1;
+  if (fstat (fd, status) == 0 && S_ISREG (status->st_mode))
+    return fd;
+  close (fd);
+  errno = EINVAL;
+  return -1;
+}
+
 PyroElfFile *
 pyro_elf_file_open (const gchar *path, const gchar *build_id, GError **error)
 {
@@ -98,14 +157,8 @@ pyro_elf_file_open (const gchar *path, const gchar *build_id, GError **error)
   gssize got;
 
   elf_version (EV_CURRENT);
-  /* Asked before opening as well: to open a device can do things. */
-  file->fd = -1;
-  if (stat (path, &status) == 0 && S_ISREG (status.st_mode))
-    file->fd = open (path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-  else if (!S_ISREG (status.st_mode))
-    errno = EINVAL;
-  if (file->fd < 0 || fstat (file->fd, &status) < 0
-      || !S_ISREG (status.st_mode)) {
+  file->fd = open_regular (path, &status);
+  if (file->fd < 0) {
     g_set_error (error, PYRO_ELF_ERROR, PYRO_ELF_ERROR_UNREADABLE,
                  "cannot be read as a regular file: %s", g_strerror (errno));
     return NULL;
@@ -118,7 +171,7 @@ pyro_elf_file_open (const gchar *path, const gchar *build_id, GError **error)
   if (!check_header (&header, MAX (got, 0), error))
     return NULL;
   file->elf = elf_begin (file->fd, ELF_C_READ, NULL);
-  if (!check_elf (file, build_id, error))
+  if (!check_elf (file, status.st_size, build_id, error))
     return NULL;
   return g_steal_pointer (&file);
 }
@@ -135,7 +188,7 @@ pyro_elf_file_open_image (gpointer image, gsize size, const gchar *build_id,
   if (!check_header (image, size, error))
     return NULL;
   file->elf = elf_memory (image, size);
-  if (!check_elf (file, build_id, error))
+  if (!check_elf (file, size, build_id, error))
     return NULL;
   return g_steal_pointer (&file);
 }

@@ -25,6 +25,10 @@ typedef enum {
  * in use (browsers, compilers) are about half of it. */
 #define PYRO_ELF_SECTION_BYTES_MAX (G_GUINT64_CONSTANT (256) << 20)
 
+/* What is believed of a section whose contents libelf reads by itself: the
+ * names of the sections, notes. A hundred times what is seen. */
+#define PYRO_ELF_SMALL_SECTION_BYTES_MAX (G_GUINT64_CONSTANT (8) << 20)
+
 typedef struct {
   Elf *elf;
   gchar *path;     /* NULL: an image in memory */
@@ -40,8 +44,9 @@ GQuark pyro_elf_error_quark (void);
 
 /* Opens the regular file PATH if it is an executable or a shared object of
  * this machine's byte order and, where BUILD_ID (lower-case hex) is not NULL,
- * of this build. It never blocks on a FIFO or a device, and reads with
- * pread(2) rather than mmap: a file that is cut off meanwhile is a read
+ * of this build. (Shared DWARF, which dwz puts in relocatable objects, is only
+ * opened with a build id.) It never blocks on a FIFO or a device, and reads
+ * with pread(2) rather than mmap: a file that is cut off meanwhile is a read
  * error, not a SIGBUS. NULL with ERROR (PYRO_ELF_ERROR) otherwise. */
 PyroElfFile *
 pyro_elf_file_open (const gchar *path, const gchar *build_id, GError **error);

@@ -16,8 +16,6 @@
  * tables, which stay; the strings are shared, so they do not grow with it. */
 #define RESULTS_MAX 65536
 
-/* DWARF kept in memory, of all files. Past it the file that was not asked for
- * longest is let go of, and read again when it is. */
 #define DEBUG_INFO_BYTES_MAX (G_GUINT64_CONSTANT (256) << 20)
 
 typedef struct {
@@ -45,6 +43,7 @@ struct _PyroSymbolizer {
 
   GQueue with_debug_info; /* of Module, the last one used first */
   guint64 debug_info_bytes;
+  guint64 debug_info_limit;
 };
 
 static guint
@@ -90,6 +89,7 @@ pyro_symbolizer_new (void)
   symbolizer->strings = g_string_chunk_new (16384);
   symbolizer->debug_directory = g_strdup (PYRO_DEBUG_DIRECTORY);
   g_queue_init (&symbolizer->with_debug_info);
+  symbolizer->debug_info_limit = DEBUG_INFO_BYTES_MAX;
   return symbolizer;
 }
 
@@ -112,6 +112,14 @@ pyro_symbolizer_free (PyroSymbolizer *symbolizer)
   g_free (symbolizer->debug_directory);
   g_string_chunk_free (symbolizer->strings);
   g_free (symbolizer);
+}
+
+void
+pyro_symbolizer_set_debug_info_limit (PyroSymbolizer *symbolizer, guint64 bytes)
+{
+  g_return_if_fail (symbolizer != NULL);
+
+  symbolizer->debug_info_limit = bytes;
 }
 
 /* Opens what the process mapped from PATH. The kernel marks a path whose file
@@ -212,7 +220,7 @@ load_debug_info (PyroSymbolizer *symbolizer, Module *module)
   }
   g_queue_push_head (&symbolizer->with_debug_info, module);
   symbolizer->debug_info_bytes += pyro_debug_info_get_size (module->debug_info);
-  while (symbolizer->debug_info_bytes > DEBUG_INFO_BYTES_MAX
+  while (symbolizer->debug_info_bytes > symbolizer->debug_info_limit
          && symbolizer->with_debug_info.length > 1)
     unload_debug_info (symbolizer,
                        g_queue_peek_tail (&symbolizer->with_debug_info));
@@ -302,19 +310,27 @@ set_unnamed (PyroSymbolizer *symbolizer, const Module *module,
   symbol->name = g_string_chunk_insert_const (symbolizer->strings, name);
 }
 
-/* Absolute names without "..", which build directories leave in them, so that
- * a file has one name. */
+/* The name of FRAME's file without "." and "..", so that a file has one name:
+ * absolute, unless the compiler was told to hide where it ran. */
 static const gchar *
-intern_filename (PyroSymbolizer *symbolizer, const gchar *filename)
+intern_filename (PyroSymbolizer *symbolizer, const PyroSourceFrame *frame)
 {
+  g_autofree gchar *joined = NULL;
   g_autofree gchar *canonical = NULL;
+  const gchar *filename = frame->filename;
 
   if (filename == NULL)
     return NULL;
-  if (g_path_is_absolute (filename))
-    canonical = g_canonicalize_filename (filename, NULL);
-  return g_string_chunk_insert_const (symbolizer->strings,
-                                      canonical ? canonical : filename);
+  /* libdw has done this already for files right in the directory. */
+  if (!g_path_is_absolute (filename) && frame->directory != NULL
+      && !g_str_has_prefix (filename, frame->directory)) {
+    joined = g_build_filename (frame->directory, filename, NULL);
+    filename = joined;
+  }
+  canonical = g_canonicalize_filename (filename, G_DIR_SEPARATOR_S);
+  return g_string_chunk_insert_const (
+      symbolizer->strings,
+      g_path_is_absolute (filename) ? canonical : canonical + 1);
 }
 
 static Result *
@@ -349,7 +365,7 @@ find_result (PyroSymbolizer *symbolizer, Module *module, guint64 address)
       set_names (symbolizer, symbol, name);
     else
       set_unnamed (symbolizer, module, symbol, address);
-    symbol->filename = intern_filename (symbolizer, frame->filename);
+    symbol->filename = intern_filename (symbolizer, frame);
     symbol->line = frame->line;
     symbol->start_line = frame->start_line;
   }

@@ -31,6 +31,12 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (PyroSymbolizer, pyro_symbolizer_free)
 void pyro_symbolizer_set_debug_directory (PyroSymbolizer *symbolizer,
                                           const gchar *directory);
 
+/* How many bytes of DWARF are kept in memory, of all files together; 256 MiB
+ * if this is not called. Past it the file that was not asked for longest is
+ * let go of, and read again when it is; the last one is always kept. */
+void pyro_symbolizer_set_debug_info_limit (PyroSymbolizer *symbolizer,
+                                           guint64 bytes);
+
 /* Names the instruction at ADDRESS (the file's own virtual address, without
  * load bias; for a return address the caller has subtracted 1).
  *

@@ -1,0 +1,311 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Whatever lies at a path, a look-up returns a name, soon, and lives. */
+#include "symbols/symbolizer.h"
+
+#include "symbols/tests/support.h"
+
+#include <elf.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <glib/gstdio.h>
+#include <netinet/in.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static void
+assert_unnamed (const gchar *path)
+{
+  g_autoptr (PyroSymbolizer) symbolizer = pyro_symbolizer_new ();
+  g_autofree gchar *library = g_path_get_basename (path);
+  g_autofree gchar *expected = g_strconcat (library, "!0x1234", NULL);
+  const PyroSymbol *symbols;
+
+  g_assert_cmpuint (
+      pyro_symbolizer_lookup (symbolizer, path, NULL, 0x1234, &symbols), ==, 1);
+  g_assert_cmpstr (symbols->name, ==, expected);
+  g_assert_null (symbols->system_name);
+  g_assert_null (symbols->filename);
+}
+
+static void
+what_is_no_regular_file_is_not_waited_for (Fixture *fixture, gconstpointer data)
+{
+  g_autofree gchar *fifo = fixture_path (fixture, "fifo");
+  g_autofree gchar *loop = fixture_path (fixture, "loop");
+  g_autofree gchar *missing = fixture_path (fixture, "missing");
+
+  g_assert_cmpint (mkfifo (fifo, 0600), ==, 0);
+  g_assert_cmpint (symlink (loop, loop), ==, 0);
+  assert_unnamed (fifo);
+  assert_unnamed (loop);
+  assert_unnamed (missing);
+  assert_unnamed (fixture->directory);
+  assert_unnamed ("/dev/zero");
+  assert_unnamed ("relative");
+  assert_unnamed ("");
+}
+
+static void
+what_is_no_elf_file_has_no_names (Fixture *fixture, gconstpointer data)
+{
+  static const gchar *const contents[]
+      = { "", "\177ELF", "#!/bin/sh\n", "!<arch>\n",
+          "\177ELF\002\001\001 and then nothing that makes sense" };
+
+  for (guint i = 0; i < G_N_ELEMENTS (contents); i++) {
+    g_autofree gchar *name = g_strdup_printf ("file%u", i);
+    g_autofree gchar *path = fixture_path (fixture, name);
+
+    g_assert_true (g_file_set_contents (path, contents[i], -1, NULL));
+    assert_unnamed (path);
+  }
+}
+
+/* A sparse file says that it has four GiB of symbols. */
+static void
+a_huge_file_is_not_read (Fixture *fixture, gconstpointer data)
+{
+  g_autofree gchar *path = sample_path ("libsample-labels.so");
+  g_autofree gchar *copy = fixture_path (fixture, "libhuge.so");
+  g_autofree gchar *bytes = NULL;
+  gsize size;
+  struct rusage before, after;
+
+  g_assert_true (g_file_get_contents (path, &bytes, &size, NULL));
+  Elf64_Ehdr *ehdr = (Elf64_Ehdr *)bytes;
+  if (ehdr->e_ident[EI_CLASS] != ELFCLASS64) {
+    g_test_skip ("only made for 64 bit");
+    return;
+  }
+  Elf64_Shdr *shdr = (Elf64_Shdr *)(bytes + ehdr->e_shoff);
+  for (guint i = 0; i < ehdr->e_shnum; i++) {
+    if (shdr[i].sh_type == SHT_SYMTAB || shdr[i].sh_type == SHT_DYNSYM
+        || shdr[i].sh_type == SHT_STRTAB)
+      shdr[i].sh_size = G_GUINT64_CONSTANT (4) << 30;
+  }
+  g_assert_true (g_file_set_contents (copy, bytes, size, NULL));
+  if (truncate (copy, G_GINT64_CONSTANT (5) << 30) != 0) {
+    g_test_skip ("no room for a sparse file");
+    return;
+  }
+  getrusage (RUSAGE_SELF, &before);
+  assert_unnamed (copy);
+  getrusage (RUSAGE_SELF, &after);
+  g_assert_cmpint (after.ru_maxrss - before.ru_maxrss, <, 65536);
+}
+
+/* Looks up a handful of addresses, which are right for the whole file. */
+static void
+look_up (const gchar *path, const gchar *debug_directory,
+         const guint64 *addresses, guint n_addresses)
+{
+  g_autoptr (PyroSymbolizer) symbolizer = pyro_symbolizer_new ();
+  const PyroSymbol *symbols;
+
+  pyro_symbolizer_set_debug_directory (symbolizer, debug_directory);
+  for (guint i = 0; i < n_addresses; i++) {
+    guint n = pyro_symbolizer_lookup (symbolizer, path, NULL, addresses[i],
+                                      &symbols);
+
+    g_assert_cmpuint (n, >=, 1);
+    for (guint j = 0; j < n; j++) {
+      g_assert_nonnull (symbols[j].name);
+      g_assert_cmpint (symbols[j].line, >=, 0);
+      /* Read all of it, for the sanitizer. */
+      g_assert_cmpuint (strlen (symbols[j].name), <, 1 << 20);
+      if (symbols[j].filename != NULL)
+        g_assert_cmpuint (strlen (symbols[j].filename), <, 1 << 20);
+    }
+  }
+}
+
+static void
+write_file (const gchar *path, const guint8 *bytes, gsize size)
+{
+  int fd = open (path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+
+  g_assert_cmpint (fd, >=, 0);
+  g_assert_cmpint (write (fd, bytes, size), ==, (gssize)size);
+  close (fd);
+}
+
+typedef struct {
+  gchar *path; /* where the damaged copies are written */
+  guint8 *bytes;
+  gsize size;
+  guint64 addresses[6];
+} Victim;
+
+static void
+victim_init (Victim *victim, Fixture *fixture, const gchar *name)
+{
+  g_autofree gchar *path = sample_path (name);
+  static const gchar *const labels[]
+      = { "sample_inlined_point", "sample_outer_point", "sample_local_point",
+          "sample_other" };
+
+  victim->path = fixture_path (fixture, "libvictim.so");
+  g_assert_true (g_file_get_contents (path, (gchar **)&victim->bytes,
+                                      &victim->size, NULL));
+  for (guint i = 0; i < G_N_ELEMENTS (labels); i++)
+    victim->addresses[i] = sample_address (path, labels[i]);
+  victim->addresses[4] = 0;
+  victim->addresses[5] = G_MAXUINT64;
+}
+
+static void
+victim_clear (Victim *victim)
+{
+  g_free (victim->path);
+  g_free (victim->bytes);
+}
+
+static void
+victim_look_up (Victim *victim, Fixture *fixture)
+{
+  look_up (victim->path, fixture->directory, victim->addresses,
+           G_N_ELEMENTS (victim->addresses));
+}
+
+static void
+a_file_may_be_cut_off_anywhere (Fixture *fixture, gconstpointer data)
+{
+  Victim victim;
+
+  victim_init (&victim, fixture, data);
+  for (gsize size = 0; size < victim.size; size += 1 + victim.size / 400) {
+    write_file (victim.path, victim.bytes, size);
+    victim_look_up (&victim, fixture);
+  }
+  victim_clear (&victim);
+}
+
+/* The headers, the section headers, and then everywhere: a few bytes become
+ * others, often the ones that hurt. The seed makes it the same every time. */
+static void
+a_file_may_be_damaged_anywhere (Fixture *fixture, gconstpointer data)
+{
+  static const guint8 nasty[] = { 0x00, 0x01, 0x7f, 0x80, 0xff };
+  const guint rounds = g_test_thorough () ? 50000 : 2500;
+  g_autoptr (GRand) rand = g_rand_new_with_seed (20240229);
+  g_autofree guint8 *copy = NULL;
+  Victim victim;
+
+  victim_init (&victim, fixture, data);
+  copy = g_malloc (victim.size);
+  for (guint round = 0; round < rounds; round++) {
+    const guint n = 1 + g_rand_int (rand) % 8;
+    const Elf64_Ehdr *ehdr = (const Elf64_Ehdr *)victim.bytes;
+    gsize from = 0, to = victim.size;
+
+    if (round % 4 == 0)
+      to = sizeof (Elf64_Ehdr);
+    else if (round % 4 == 1)
+      from = MIN (ehdr->e_shoff, victim.size - 1);
+    memcpy (copy, victim.bytes, victim.size);
+    for (guint i = 0; i < n; i++) {
+      const gsize at = from + g_rand_int (rand) % (to - from);
+
+      copy[at] = g_rand_boolean (rand)
+                     ? nasty[g_rand_int (rand) % G_N_ELEMENTS (nasty)]
+                     : (guint8)g_rand_int (rand);
+    }
+    write_file (victim.path, copy, victim.size);
+    victim_look_up (&victim, fixture);
+  }
+  victim_clear (&victim);
+}
+
+static guint
+count_descriptors (void)
+{
+  g_autoptr (GDir) dir = g_dir_open ("/proc/self/fd", 0, NULL);
+  guint n = 0;
+
+  g_assert_nonnull (dir);
+  while (g_dir_read_name (dir) != NULL)
+    n++;
+  return n;
+}
+
+static void
+no_descriptor_is_held_between_lookups (void)
+{
+  g_autoptr (PyroSymbolizer) symbolizer = pyro_symbolizer_new ();
+  g_autofree gchar *path = sample_path ("libsample-dwarf5.so");
+  const guint before = count_descriptors ();
+  const PyroSymbol *symbols;
+
+  pyro_symbolizer_lookup (symbolizer, path, NULL,
+                          sample_address (path, "sample_outer"), &symbols);
+  g_assert_cmpint (symbols->line, >, 0);
+  g_assert_cmpuint (count_descriptors (), ==, before);
+}
+
+/* Where libdw looks for a server, one listens, and is never called. */
+static void
+no_debuginfod_server_is_asked (void)
+{
+  struct sockaddr_in address
+      = { .sin_family = AF_INET, .sin_addr.s_addr = htonl (INADDR_LOOPBACK) };
+  socklen_t length = sizeof address;
+  g_autofree gchar *url = NULL;
+  int server = socket (AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+
+  if (g_test_subprocess ()) {
+    assert_unnamed (g_getenv ("PYRO_TEST_STRIPPED"));
+    return;
+  }
+  g_assert_cmpint (bind (server, (struct sockaddr *)&address, length), ==, 0);
+  g_assert_cmpint (listen (server, 1), ==, 0);
+  getsockname (server, (struct sockaddr *)&address, &length);
+  url = g_strdup_printf ("http://127.0.0.1:%u/", ntohs (address.sin_port));
+
+  Fixture fixture;
+  fixture_set_up (&fixture, NULL);
+  g_autofree gchar *path = sample_path ("libsample-dwarf5.so");
+  g_autofree gchar *stripped = fixture_path (&fixture, "libstripped.so");
+  run ("objcopy", "--strip-all", "--remove-section=.eh_frame", path, stripped,
+       NULL);
+  /* A new process, for libdw reads the environment when it is loaded. */
+  g_setenv ("DEBUGINFOD_URLS", url, TRUE);
+  g_setenv ("PYRO_TEST_STRIPPED", stripped, TRUE);
+  g_test_trap_subprocess (NULL, 20 * G_USEC_PER_SEC, 0);
+  g_test_trap_assert_passed ();
+  g_unsetenv ("DEBUGINFOD_URLS");
+  g_assert_cmpint (accept (server, NULL, NULL), ==, -1);
+  g_assert_cmpint (errno, ==, EAGAIN);
+  close (server);
+  fixture_tear_down (&fixture, NULL);
+}
+
+#define ADD_FILES(name, data, function)                                  \
+  g_test_add ("/symbols/malformed/" name, Fixture, data, fixture_set_up, \
+              function, fixture_tear_down)
+
+int
+main (int argc, char **argv)
+{
+  g_test_init (&argc, &argv, NULL);
+  ADD_FILES ("what-is-no-regular-file-is-not-waited-for", NULL,
+             what_is_no_regular_file_is_not_waited_for);
+  ADD_FILES ("what-is-no-elf-file-has-no-names", NULL,
+             what_is_no_elf_file_has_no_names);
+  ADD_FILES ("a-huge-file-is-not-read", NULL, a_huge_file_is_not_read);
+  ADD_FILES ("a-file-may-be-cut-off-anywhere/dwarf-5", "libsample-dwarf5.so",
+             a_file_may_be_cut_off_anywhere);
+  ADD_FILES ("a-file-may-be-cut-off-anywhere/dwarf-4", "libsample-dwarf4.so",
+             a_file_may_be_cut_off_anywhere);
+  ADD_FILES ("a-file-may-be-damaged-anywhere/dwarf-5", "libsample-dwarf5.so",
+             a_file_may_be_damaged_anywhere);
+  ADD_FILES ("a-file-may-be-damaged-anywhere/dwarf-4", "libsample-dwarf4.so",
+             a_file_may_be_damaged_anywhere);
+  g_test_add_func ("/symbols/malformed/no-descriptor-is-held-between-lookups",
+                   no_descriptor_is_held_between_lookups);
+  g_test_add_func ("/symbols/malformed/no-debuginfod-server-is-asked",
+                   no_debuginfod_server_is_asked);
+  return g_test_run ();
+}
