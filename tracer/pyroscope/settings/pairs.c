@@ -23,6 +23,11 @@ static const gchar *const push_headers[]
     = { "Content-Type",      "Content-Length", "Content-Encoding",
         "Transfer-Encoding", "Connection",     NULL };
 
+/* What __name__, service_name, the default and the sample labels leave. */
+#define MAX_TAGS                                                    \
+  (PYRO_MAX_SERIES_LABELS - 2 - (G_N_ELEMENTS (default_labels) - 1) \
+   - (G_N_ELEMENTS (sample_labels) - 1))
+
 typedef struct {
   const PyroSetting *setting;
   const gchar *origin;
@@ -205,9 +210,6 @@ make_label_name (const gchar *key)
 static void
 add_tag (Pairs *pairs, const gchar *item, const gchar *key, const gchar *value)
 {
-  const guint limit = PYRO_MAX_SERIES_LABELS - 2 /* __name__ and service_name */
-                      - (G_N_ELEMENTS (default_labels) - 1)
-                      - (G_N_ELEMENTS (sample_labels) - 1);
   g_autofree gchar *name = NULL;
   gboolean counts;
 
@@ -250,7 +252,7 @@ add_tag (Pairs *pairs, const gchar *item, const gchar *key, const gchar *value)
   }
   counts = !g_strv_contains (default_labels, name)
            && find_pair (pairs, name, FALSE) == NULL;
-  if (counts && pairs->n_added >= limit) {
+  if (counts && pairs->n_added >= MAX_TAGS) {
     pairs->n_over++;
     return;
   }
@@ -415,10 +417,11 @@ pyro_pairs_parse (const PyroSetting *setting, const gchar *text,
     read_list (&pairs, text);
   }
   if (pairs.n_over > 0)
-    pyro_settings_say (messages, PYRO_MESSAGE_WARNING,
-                       "%s: %u more from %s than the limit of %u; the last "
-                       "%u are left out: give fewer",
-                       setting->name, pairs.n_over, origin, pairs.list->len,
-                       pairs.n_over);
+    pyro_settings_say (
+        messages, PYRO_MESSAGE_WARNING,
+        "%s: %u %s from %s are above the limit of %u and are left out; give "
+        "fewer",
+        setting->name, pairs.n_over, setting->secret ? "headers" : "tags",
+        origin, setting->secret ? MAX_HEADERS : (guint)MAX_TAGS);
   return pairs.list;
 }

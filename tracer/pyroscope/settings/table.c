@@ -268,26 +268,43 @@ pyro_setting_agent_name (const PyroSetting *setting)
   return g_strconcat ("PYROSCOPE_", setting->alias, NULL);
 }
 
-static gchar *
-join_nicks (GType gtype)
+gboolean
+pyro_setting_choice (const PyroSetting *setting, guint i,
+                     PyroSettingChoice *choice)
 {
-  GString *nicks = g_string_new (NULL);
+  GType gtype = setting->gtype ();
   gpointer klass = g_type_class_ref (gtype);
+  gboolean found = FALSE;
 
   if (G_TYPE_IS_FLAGS (gtype)) {
-    GFlagsClass *flags = klass;
+    const GFlagsClass *flags = klass;
 
-    for (guint i = 0; i < flags->n_values; i++)
-      g_string_append_printf (nicks, "%s%s", i > 0 ? ", " : "",
-                              flags->values[i].value_nick);
+    found = i < flags->n_values;
+    if (found)
+      *choice = (PyroSettingChoice){ flags->values[i].value,
+                                     flags->values[i].value_nick,
+                                     flags->values[i].value_name };
   } else {
-    GEnumClass *choice = klass;
+    const GEnumClass *kinds = klass;
 
-    for (guint i = 0; i < choice->n_values; i++)
-      g_string_append_printf (nicks, "%s%s", i > 0 ? ", " : "",
-                              choice->values[i].value_nick);
+    found = i < kinds->n_values;
+    if (found)
+      *choice = (PyroSettingChoice){ kinds->values[i].value,
+                                     kinds->values[i].value_nick,
+                                     kinds->values[i].value_name };
   }
   g_type_class_unref (klass);
+  return found;
+}
+
+static gchar *
+join_nicks (const PyroSetting *setting)
+{
+  GString *nicks = g_string_new (NULL);
+  PyroSettingChoice choice;
+
+  for (guint i = 0; pyro_setting_choice (setting, i, &choice); i++)
+    g_string_append_printf (nicks, "%s%s", i > 0 ? ", " : "", choice.nick);
   return g_string_free (nicks, FALSE);
 }
 
@@ -308,11 +325,11 @@ pyro_setting_allowed (const PyroSetting *setting)
   case PYRO_SETTING_BOOL:
     return g_strdup ("true or false");
   case PYRO_SETTING_FLAGS:
-    nicks = join_nicks (setting->gtype ());
+    nicks = join_nicks (setting);
     return g_strdup_printf (
-        setting->min > 0 ? "any of %s" : "none, or any of %s", nicks);
+        setting->min > 0 ? "one or more of %s" : "none, or any of %s", nicks);
   case PYRO_SETTING_ENUM:
-    nicks = join_nicks (setting->gtype ());
+    nicks = join_nicks (setting);
     return g_strdup_printf ("one of %s", nicks);
   }
   return g_strdup (setting->allowed);

@@ -62,6 +62,16 @@ gchar *pyro_setting_names (void);
 gchar *pyro_setting_environment_name (const PyroSetting *setting);
 gchar *pyro_setting_agent_name (const PyroSetting *setting);
 
+/* The I-th choice of a FLAGS or ENUM setting; its strings are static. FALSE:
+ * there are fewer. */
+typedef struct {
+  guint value;
+  const gchar *nick;
+  const gchar *description;
+} PyroSettingChoice;
+gboolean pyro_setting_choice (const PyroSetting *setting, guint i,
+                              PyroSettingChoice *choice);
+
 /* What is allowed, for people: "1 to 1000 (Hz)". Transfer full. */
 gchar *pyro_setting_allowed (const PyroSetting *setting);
 

@@ -145,15 +145,16 @@ parse_bool (const gchar *text, guint *result, gchar **why)
 }
 
 static gboolean
-parse_enum (GType gtype, const gchar *text, guint *result, gchar **why)
+find_nick (const PyroSetting *setting, const gchar *nick, guint *value)
 {
-  GEnumClass *klass = g_type_class_ref (gtype);
-  GEnumValue *found = g_enum_get_value_by_nick (klass, text);
+  PyroSettingChoice choice;
 
-  if (found != NULL)
-    *result = found->value;
-  g_type_class_unref (klass);
-  return found != NULL || refuse (why, "is none of them");
+  for (guint i = 0; pyro_setting_choice (setting, i, &choice); i++)
+    if (strcmp (choice.nick, nick) == 0) {
+      *value = choice.value;
+      return TRUE;
+    }
+  return FALSE;
 }
 
 /* Nicks between blanks and any of , + |, each bare or quoted, all of it in
@@ -164,14 +165,13 @@ parse_flags (const PyroSetting *setting, const gchar *text, guint *result,
 {
   g_autofree gchar *bare = pyro_pairs_strip_brackets (text);
   g_auto (GStrv) words = g_strsplit_set (bare, ",+| \t\r\n", -1);
-  GFlagsClass *klass = g_type_class_ref (setting->gtype ());
   guint n_nicks = 0;
 
   *result = 0;
   for (guint i = 0; words[i] != NULL && *why == NULL; i++) {
     gchar *word = words[i];
     gsize length = strlen (word);
-    GFlagsValue *found;
+    guint flag;
 
     if (length >= 2 && (*word == '"' || *word == '\'')
         && word[length - 1] == *word) {
@@ -180,9 +180,8 @@ parse_flags (const PyroSetting *setting, const gchar *text, guint *result,
     }
     if (*word == '\0' || strcmp (word, "none") == 0)
       continue;
-    found = g_flags_get_value_by_nick (klass, word);
-    if (found != NULL) {
-      *result |= found->value;
+    if (find_nick (setting, word, &flag)) {
+      *result |= flag;
       n_nicks++;
     } else {
       g_autofree gchar *shown = pyro_settings_quote (word);
@@ -190,7 +189,6 @@ parse_flags (const PyroSetting *setting, const gchar *text, guint *result,
       *why = g_strdup_printf ("has %s in it", shown);
     }
   }
-  g_type_class_unref (klass);
   if (*why == NULL && n_nicks < setting->min)
     *why = g_strdup ("is empty");
   return *why == NULL;
@@ -226,8 +224,8 @@ pyro_setting_parse (const PyroSetting *setting, const gchar *text,
   case PYRO_SETTING_FLAGS:
     return parse_flags (setting, g_strstrip (own), &value->number, why);
   case PYRO_SETTING_ENUM:
-    return parse_enum (setting->gtype (), g_strstrip (own), &value->number,
-                       why);
+    return find_nick (setting, g_strstrip (own), &value->number)
+           || refuse (why, "is none of them");
   case PYRO_SETTING_PAIRS:
     value->list = pyro_pairs_parse (setting, own, origin, why, messages);
     if (value->list == NULL)
@@ -287,24 +285,18 @@ pyro_setting_show_text (const PyroSetting *setting, const gchar *text)
 }
 
 static gchar *
-show_nicks (GType gtype, guint number)
+show_nicks (const PyroSetting *setting, guint number)
 {
   GString *nicks = g_string_new (NULL);
-  gpointer klass = g_type_class_ref (gtype);
+  PyroSettingChoice choice;
 
-  if (G_TYPE_IS_FLAGS (gtype)) {
-    GFlagsClass *flags = klass;
-
-    for (guint i = 0; i < flags->n_values; i++)
-      if (number & flags->values[i].value)
-        g_string_append_printf (nicks, "%s%s", nicks->len > 0 ? "," : "",
-                                flags->values[i].value_nick);
-    if (nicks->len == 0)
-      g_string_append (nicks, "none");
-  } else {
-    g_string_append (nicks, g_enum_get_value (klass, number)->value_nick);
-  }
-  g_type_class_unref (klass);
+  for (guint i = 0; pyro_setting_choice (setting, i, &choice); i++)
+    if (setting->type == PYRO_SETTING_FLAGS ? number & choice.value
+                                            : number == choice.value)
+      g_string_append_printf (nicks, "%s%s", nicks->len > 0 ? "," : "",
+                              choice.nick);
+  if (nicks->len == 0)
+    g_string_append (nicks, "none");
   return g_string_free (nicks, FALSE);
 }
 
@@ -329,7 +321,7 @@ pyro_setting_show_value (const PyroSetting *setting,
     return g_strdup (*pyro_setting_number (setting, own) ? "true" : "false");
   case PYRO_SETTING_FLAGS:
   case PYRO_SETTING_ENUM:
-    return show_nicks (setting->gtype (), *pyro_setting_number (setting, own));
+    return show_nicks (setting, *pyro_setting_number (setting, own));
   }
   g_return_val_if_reached (NULL);
 }
