@@ -14,7 +14,6 @@
 
 #include "unwind.h"
 
-typedef struct _PyroMemoryMap PyroMemoryMap;
 typedef struct _PyroMemoryWatch PyroMemoryWatch;
 
 typedef enum {
@@ -28,9 +27,10 @@ typedef struct {
   uintptr_t start;
   uintptr_t limit;
   uint64_t file_offset;
-  uint32_t name;   /* offset into the map's names */
-  uint8_t kind;    /* PyroCodeKind */
+  uint32_t name; /* offset into the map's names */
+  uint8_t kind;  /* PyroCodeKind */
   uint8_t readable;
+  uint16_t reserved; /* 0 */
 } PyroCodeMapping;
 
 /* Nothing is read or published before the first refresh. One watch at a time

@@ -14,11 +14,13 @@
 G_BEGIN_DECLS
 
 typedef struct _PyroModules PyroModules;
-typedef struct _PyroUnwindTables PyroUnwindTables;
 
 /* One executable segment of one loaded file. Immutable once found; lives as
  * long as the PyroModules, so that (module, address) stays valid after a
- * dlclose. A file mapped again at the same place is the same module. */
+ * dlclose. A file mapped again at the same place is the same module; one with
+ * another build id there is another. Memory that the loader does not know is a
+ * module, too: "[orc]", "[anon]" (any JIT compiler), or the path of a file that
+ * the program mapped itself. */
 typedef struct {
   guint id;             /* small, dense, from 0 */
   gchar *path;          /* as the loader has it; "[vdso]" for the vDSO */
@@ -28,8 +30,26 @@ typedef struct {
   guint64 file_offset;  /* of START */
 } PyroModule;
 
-/* WITH_TABLES: also compile unwind tables and publish them. */
+typedef struct {
+  guint n_segments;    /* loaded now */
+  guint64 text_size;   /* bytes, of these */
+  guint64 table_size;  /* bytes, of these */
+  guint64 n_rows;      /* of these */
+  guint n_rules;       /* that do not fit into a row, in all */
+  guint n_fdes;        /* the following: since the start */
+  guint n_skipped;     /* FDEs: malformed, or overlapping others */
+  guint n_truncated;   /* FDEs: known in part */
+  guint n_unsupported; /* rows: CFI that no rule can hold */
+  guint64 compile_ns;
+  guint n_retired;     /* tables that wait for pyro_modules_reclaim */
+} PyroModulesStatistics;
+
+/* WITH_TABLES: also compile unwind tables and publish them. One PyroModules
+ * with tables at a time. */
 PyroModules *pyro_modules_new (gboolean with_tables);
+
+/* Withdraws the published tables and frees everything: the caller sees to it
+ * that no handler is running. */
 void pyro_modules_free (PyroModules *modules);
 
 /* Looks whether modules came or went (cheap if not: one counter of the
@@ -37,8 +57,12 @@ void pyro_modules_free (PyroModules *modules);
  * short copies, never while compiling. Returns TRUE if something changed. */
 gboolean pyro_modules_refresh (PyroModules *modules);
 
-/* The module that holds the run-time address PC now, or NULL. */
+/* The module that holds the run-time address PC now, or NULL. What the loader
+ * does not know is looked up in pyro_memory_map_published (). */
 const PyroModule *pyro_modules_find (PyroModules *modules, guintptr pc);
+
+/* The module with this id, also an unloaded one; NULL if there is none. */
+const PyroModule *pyro_modules_get (PyroModules *modules, guint id);
 
 /* The tables in force; what the handler passes to the walk. Never NULL once
  * the first refresh is done with tables, else NULL. Handler-safe. */
@@ -49,6 +73,9 @@ const PyroUnwindTables *pyro_modules_published (void);
 void pyro_modules_reclaim (PyroModules *modules,
                            gboolean (*is_quiescent) (gpointer data),
                            gpointer data);
+
+void pyro_modules_get_statistics (PyroModules *modules,
+                                  PyroModulesStatistics *statistics);
 
 /* Around fork(): the loader's lock must not be held by a thread that will be
  * missing in the child. prepare waits for a copy in progress, at most 100 ms. */

@@ -58,8 +58,8 @@ typedef struct {
 
 #define PYRO_MAX_FRAMES 256
 
-struct _PyroUnwindTables;
-struct _PyroMemoryMap;
+typedef struct _PyroUnwindTables PyroUnwindTables;
+typedef struct _PyroMemoryMap PyroMemoryMap;
 
 /* From pc to rule, for one thread: 4 KiB, zeroed at first. Only the thread's
  * own handler (or whoever walks on its behalf, one at a time) may use it. It
@@ -77,8 +77,8 @@ typedef struct {
  * known of any code, without a map there is no JIT rescue and no way from an
  * alternate signal stack back to the thread's, without a cache it is slower. */
 typedef struct {
-  const struct _PyroUnwindTables *tables; /* pyro_modules_published () */
-  const struct _PyroMemoryMap *map;       /* pyro_memory_map_published () */
+  const PyroUnwindTables *tables; /* pyro_modules_published () */
+  const PyroMemoryMap *map;       /* pyro_memory_map_published () */
   PyroUnwindCache *cache;
 } PyroUnwindSources;
 

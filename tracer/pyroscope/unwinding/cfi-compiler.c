@@ -1,0 +1,287 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "cfi-compiler.h"
+
+#include <stdlib.h>
+
+/* Functions begin at multiples of 16. What lies between two of them and is
+ * shorter than that is padding, never executed, and needs no row. */
+#define FUNCTION_ALIGNMENT 16
+
+typedef struct {
+  guint32 start; /* offset in the segment */
+  guint32 limit;
+  guint32 cie;
+  guint32 program; /* offset in the section */
+  guint32 program_size;
+} Function;
+
+/* What is known of a CIE once its initial instructions were executed. */
+typedef struct {
+  PyroCfiState state;
+  gint is_valid;
+} Initial;
+
+typedef struct {
+  const PyroCfiInput *input;
+  PyroRuleSet *rules;
+  PyroCfiStatistics *statistics;
+  guint32 text_size;
+
+  GArray *rows;      /* of guint32, packed */
+  guint32 *first;    /* per bucket */
+  guint32 n_buckets; /* of which */
+  guint32 n_opened;  /* have a first row already */
+  guint32 last_rule; /* in force at the end of ROWS */
+
+  gboolean is_signal;
+  PyroCfiState last_state; /* and what it was packed to */
+  guint32 last_packed;
+  gboolean has_last;
+} Builder;
+
+static void
+open_buckets (Builder *builder, guint32 up_to)
+{
+  while (builder->n_opened <= up_to) {
+    builder->first[builder->n_opened++] = builder->rows->len;
+    g_array_append_val (builder->rows, builder->last_rule);
+  }
+}
+
+/* From OFFSET on RULE is in force. Offsets ascend. */
+static void
+add_row (Builder *builder, guint32 offset, guint32 rule)
+{
+  guint32 bucket = offset >> PYRO_BUCKET_SHIFT;
+  guint32 in_bucket = offset & (PYRO_BUCKET_SIZE - 1);
+  guint32 row, *last;
+
+  if (rule == builder->last_rule)
+    return;
+  open_buckets (builder, bucket);
+  builder->last_rule = rule;
+  row = in_bucket << PYRO_ROW_RULE_BITS | rule;
+  last = &g_array_index (builder->rows, guint32, builder->rows->len - 1);
+  if (*last >> PYRO_ROW_RULE_BITS == in_bucket)
+    *last = row; /* the bucket's first row, still without effect */
+  else
+    g_array_append_val (builder->rows, row);
+}
+
+static void
+on_row (guint64 address, const PyroCfiState *state, gpointer data)
+{
+  Builder *builder = data;
+
+  /* Rows that differ in registers nobody asked for are common. */
+  if (!builder->has_last
+      || memcmp (state, &builder->last_state, sizeof *state) != 0) {
+    builder->last_state = *state;
+    builder->last_packed
+        = pyro_rule_set_pack (builder->rules, state, builder->is_signal,
+                              builder->input->with_saved);
+    builder->has_last = TRUE;
+    if (builder->last_packed == PYRO_SPECIAL_UNSUPPORTED)
+      builder->statistics->n_unsupported++;
+  }
+  add_row (builder, (guint32) (address - builder->input->segment_start),
+           builder->last_packed);
+}
+
+static int
+compare_functions (const void *a, const void *b)
+{
+  const Function *one = a, *other = b;
+
+  if (one->start != other->start)
+    return one->start < other->start ? -1 : 1;
+  /* Of two with the same start, the longer one first; the section's order
+   * decides among equals. */
+  if (one->limit != other->limit)
+    return one->limit > other->limit ? -1 : 1;
+  return one->program < other->program ? -1 : one->program > other->program;
+}
+
+/* The functions of this segment, sorted by start. */
+static GArray *
+read_functions (Builder *builder, PyroCfiReader *reader)
+{
+  const PyroCfiInput *input = builder->input;
+  GArray *functions = g_array_new (FALSE, FALSE, sizeof (Function));
+  guint64 text_size = builder->text_size;
+  gboolean is_sorted = TRUE;
+  guint32 previous = 0;
+  PyroFde fde;
+
+  while (pyro_cfi_reader_next (reader, &fde)) {
+    guint64 offset = fde.start - input->segment_start;
+    Function function;
+
+    if (fde.start < input->segment_start || offset >= text_size
+        || fde.length == 0)
+      continue;
+    function.start = (guint32) offset;
+    function.limit
+        = (guint32) (offset + MIN (fde.length, text_size - offset));
+    function.cie = fde.cie;
+    function.program = (guint32) (fde.program.at - input->data);
+    function.program_size = (guint32) (fde.program.end - fde.program.at);
+    is_sorted = is_sorted && function.start >= previous;
+    previous = function.start;
+    g_array_append_val (functions, function);
+  }
+  builder->statistics->n_skipped += pyro_cfi_reader_get_n_bad (reader);
+  if (!is_sorted && functions->len > 1)
+    qsort (functions->data, functions->len, sizeof (Function),
+           compare_functions);
+  return functions;
+}
+
+/* The state after the initial instructions of each CIE, made when needed. */
+static const Initial *
+get_initial (GArray *initials, PyroCfiReader *reader, guint32 cie)
+{
+  Initial *initial;
+
+  if (initials->len < pyro_cfi_reader_get_n_cies (reader))
+    g_array_set_size (initials, pyro_cfi_reader_get_n_cies (reader));
+  initial = &g_array_index (initials, Initial, cie);
+  if (initial->is_valid == 0)
+    initial->is_valid
+        = pyro_cfi_initial_state (pyro_cfi_reader_get_cie (reader, cie),
+                                  &initial->state)
+              ? 1
+              : -1;
+  return initial;
+}
+
+static void
+compile_function (Builder *builder, PyroCfiReader *reader,
+                  const Function *function, const Initial *initial)
+{
+  const PyroCfiInput *input = builder->input;
+  const PyroCie *cie = pyro_cfi_reader_get_cie (reader, function->cie);
+  guint64 bad_from;
+  PyroFde fde;
+
+  fde.start = input->segment_start + function->start;
+  fde.length = function->limit - function->start;
+  fde.cie = function->cie;
+  fde.program.at = input->data + function->program;
+  fde.program.end = fde.program.at + function->program_size;
+  fde.program.bad = FALSE;
+  if (builder->is_signal != cie->is_signal) {
+    builder->is_signal = cie->is_signal;
+    builder->has_last = FALSE;
+  }
+  builder->statistics->n_fdes++;
+  if (!pyro_cfi_execute (cie, &initial->state, &fde, on_row, builder,
+                         &bad_from)) {
+    builder->statistics->n_truncated++;
+    add_row (builder, (guint32) (bad_from - input->segment_start),
+             PYRO_SPECIAL_UNSUPPORTED);
+  }
+}
+
+static void
+compile_functions (Builder *builder, PyroCfiReader *reader, GArray *functions)
+{
+  GArray *initials = g_array_new (FALSE, TRUE, sizeof (Initial));
+  guint32 covered = 0;
+  guint i;
+
+  for (i = 0; i < functions->len; i++) {
+    const Function *function = &g_array_index (functions, Function, i);
+    const Initial *initial;
+
+    if (function->start < covered) {
+      builder->statistics->n_skipped++;
+      continue;
+    }
+    initial = get_initial (initials, reader, function->cie);
+    if (initial->is_valid < 0) {
+      builder->statistics->n_skipped++;
+      continue;
+    }
+    if (function->start > covered
+        && (function->start - covered >= FUNCTION_ALIGNMENT
+            || function->start % FUNCTION_ALIGNMENT != 0))
+      add_row (builder, covered, PYRO_SPECIAL_NONE);
+    compile_function (builder, reader, function, initial);
+    covered = function->limit;
+  }
+  if (covered < builder->text_size)
+    add_row (builder, covered, PYRO_SPECIAL_NONE);
+  g_array_unref (initials);
+}
+
+static PyroTable *
+finish (Builder *builder)
+{
+  gsize index_size, rows_size;
+  PyroTable *table;
+
+  if (builder->n_buckets > 0)
+    open_buckets (builder, builder->n_buckets - 1);
+  builder->first[builder->n_buckets] = builder->rows->len;
+  index_size = (builder->n_buckets + 1) * sizeof (guint32);
+  rows_size = builder->rows->len * sizeof (guint32);
+  table = g_malloc (sizeof *table + index_size + rows_size);
+  table->n_buckets = builder->n_buckets;
+  table->n_rows = builder->rows->len;
+  table->text_size = builder->text_size;
+  table->rows = table->first + builder->n_buckets + 1;
+  memcpy (table->first, builder->first, index_size);
+  if (rows_size > 0)
+    memcpy (table->first + builder->n_buckets + 1, builder->rows->data,
+            rows_size);
+  return table;
+}
+
+PyroTable *
+pyro_cfi_compile (const PyroCfiInput *input, PyroRuleSet *rules,
+                  PyroCfiStatistics *statistics)
+{
+  PyroCfiStatistics unwanted;
+  Builder builder = { 0 };
+  PyroCfiReader *reader;
+  GArray *functions;
+  PyroTable *table;
+
+  if (statistics == NULL)
+    statistics = &unwanted;
+  memset (statistics, 0, sizeof *statistics);
+  builder.input = input;
+  builder.rules = rules;
+  builder.statistics = statistics;
+  builder.last_rule = PYRO_SPECIAL_NONE;
+  if (input->segment_limit > input->segment_start)
+    builder.text_size = (guint32) MIN (
+        input->segment_limit - input->segment_start, G_MAXUINT32);
+  builder.n_buckets
+      = (builder.text_size >> PYRO_BUCKET_SHIFT)
+        + ((builder.text_size & (PYRO_BUCKET_SIZE - 1)) != 0 ? 1 : 0);
+  builder.first = g_new (guint32, (gsize) builder.n_buckets + 1);
+  builder.rows = g_array_sized_new (FALSE, FALSE, sizeof (guint32),
+                                    builder.n_buckets * 16);
+
+  reader = pyro_cfi_reader_new (input->data,
+                                MIN (input->size, (gsize) G_MAXUINT32),
+                                input->address, input->is_debug_frame);
+  functions = read_functions (&builder, reader);
+  compile_functions (&builder, reader, functions);
+  table = finish (&builder);
+  g_array_unref (functions);
+  pyro_cfi_reader_free (reader);
+  g_array_unref (builder.rows);
+  g_free (builder.first);
+  return table;
+}
+
+gsize
+pyro_table_get_size (const PyroTable *table)
+{
+  return sizeof *table
+         + ((gsize) table->n_buckets + 1 + table->n_rows) * sizeof (guint32);
+}

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Handler-safe: no lock, no allocation, no system call, no libc, no TLS. */
+
+#include "unwind.h"
+
+#include "frame-buffer.h"
+#include "frame.h"
+
+#define MAX_STEPS 4096
+
+/* Code without frame pointers may hold anything in the register: every read
+ * is checked against the stack, and each record has to be above the last. */
+void
+pyro_unwind_by_frame_pointers (const PyroUnwindSources *sources,
+                               const PyroRegisters *regs,
+                               const PyroStackBounds *stack, uintptr_t *pcs,
+                               unsigned max, PyroWalk *walk)
+{
+  PyroFrameBuffer buffer;
+  uintptr_t fp = regs->fp;
+  uintptr_t lowest = regs->sp;
+  unsigned steps;
+
+  walk->rescued = false;
+  walk->end = PYRO_STACK_TOO_DEEP;
+  pyro_frame_buffer_init (&buffer, pcs, max);
+  pyro_frame_buffer_add (&buffer, regs->pc);
+  if (regs->sp < stack->low || regs->sp >= stack->high) {
+    walk->end = PYRO_STACK_UNKNOWN_STACK;
+    pyro_frame_buffer_finish (&buffer, walk);
+    return;
+  }
+  for (steps = 0; steps < MAX_STEPS; steps++) {
+    uintptr_t next, ra;
+
+    /* Both ABIs mark the outermost frame by a zero frame pointer. */
+    if (fp == 0) {
+      walk->end = PYRO_STACK_COMPLETE;
+      break;
+    }
+    if (fp < lowest) {
+      walk->end = PYRO_STACK_NO_PROGRESS;
+      break;
+    }
+    if (!pyro_stack_read (stack, fp, &next)
+        || !pyro_stack_read (stack, fp + sizeof (uintptr_t), &ra)) {
+      walk->end = PYRO_STACK_UNREADABLE;
+      break;
+    }
+#if defined(__aarch64__)
+    ra &= ((uintptr_t) 1 << 48) - 1; /* pointer authentication */
+#endif
+    if (ra == 0) {
+      walk->end = PYRO_STACK_COMPLETE;
+      break;
+    }
+    pyro_frame_buffer_add (&buffer, ra);
+    lowest = fp + 2 * sizeof (uintptr_t);
+    fp = next;
+  }
+  pyro_frame_buffer_finish (&buffer, walk);
+}

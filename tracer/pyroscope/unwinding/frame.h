@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Handler-safe: no lock, no allocation, no system call, no libc, no TLS. */
+/*
+ * What: one frame during a walk, and the only way to read a stack.
+ * Owner: the walk; nothing outlives it.
+ * Threads: the thread that walks.
+ */
+#pragma once
+
+#include "unwind.h"
+
+typedef struct {
+  PyroRegisters regs;
+  PyroStackBounds stack;
+  bool exact; /* regs.pc is where it stopped, not a return address; the scratch
+               * registers are its own */
+} PyroFrame;
+
+/* The word at ADDRESS, if it is aligned and lies in the stack. */
+static inline bool
+pyro_stack_read (const PyroStackBounds *stack, uintptr_t address,
+                 uintptr_t *word)
+{
+  if (address % sizeof (uintptr_t) != 0 || address < stack->low
+      || address >= stack->high || stack->high - address < sizeof (uintptr_t))
+    return false;
+  *word = *(const uintptr_t *) (address + (uintptr_t) stack->shift);
+  return true;
+}

@@ -1,0 +1,319 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "loader.h"
+
+#include <elf.h>
+#include <errno.h>
+#include <link.h>
+#include <pthread.h>
+#include <string.h>
+#include <sys/uio.h>
+#include <time.h>
+#include <unistd.h>
+
+#define COPY_SIZE (128u * 1024)
+
+/* A build-id note comes first or nearly so. */
+#define MAX_NOTE_BYTES 1024
+
+#define MAX_PHDRS 64
+
+#define FORK_WAIT_NS (100 * 1000 * 1000)
+
+/* Held around each dl_iterate_phdr. */
+static pthread_mutex_t gate = PTHREAD_MUTEX_INITIALIZER;
+static gboolean gate_held_by_fork;
+static pthread_t forking_thread;
+
+static void
+iterate (int (*func) (struct dl_phdr_info *, size_t, void *), gpointer data)
+{
+  pthread_mutex_lock (&gate);
+  dl_iterate_phdr (func, data);
+  pthread_mutex_unlock (&gate);
+}
+
+void
+pyro_loader_fork_prepare (void)
+{
+  struct timespec until;
+
+  clock_gettime (CLOCK_REALTIME, &until);
+  until.tv_nsec += FORK_WAIT_NS;
+  if (until.tv_nsec >= 1000000000) {
+    until.tv_nsec -= 1000000000;
+    until.tv_sec++;
+  }
+  if (pthread_mutex_timedlock (&gate, &until) != 0)
+    return;
+  gate_held_by_fork = TRUE;
+  forking_thread = pthread_self ();
+}
+
+void
+pyro_loader_fork_done (gboolean in_child)
+{
+  if (gate_held_by_fork && pthread_equal (forking_thread, pthread_self ())) {
+    gate_held_by_fork = FALSE;
+    pthread_mutex_unlock (&gate);
+  } else if (in_child) {
+    /* Whoever holds it does not exist here. */
+    pthread_mutex_init (&gate, NULL);
+    gate_held_by_fork = FALSE;
+  }
+}
+
+/* Reads this process's memory without the danger of a fault: the pages of a
+ * file that was truncated below its mapping raise SIGBUS on a plain read. Where
+ * a seccomp filter refuses the call, plain reads have to do. */
+static gsize
+read_memory (guint64 address, gsize size, void *out)
+{
+  static gboolean is_refused;
+
+  if (!is_refused) {
+    struct iovec local = { out, size };
+    struct iovec remote = { (void *) (gsize) address, size };
+    gssize n = process_vm_readv (getpid (), &local, 1, &remote, 1, 0);
+
+    if (n >= 0)
+      return (gsize) n;
+    if (errno != ENOSYS && errno != EPERM)
+      return 0;
+    is_refused = TRUE;
+  }
+  memcpy (out, (const void *) (gsize) address, size);
+  return size;
+}
+
+typedef struct {
+  guint64 adds, subs;
+  gboolean is_known;
+} Counters;
+
+static int
+on_first (struct dl_phdr_info *info, size_t size, void *data)
+{
+  Counters *counters = data;
+
+  counters->is_known
+      = size >= offsetof (struct dl_phdr_info, dlpi_subs)
+                    + sizeof info->dlpi_subs;
+  if (counters->is_known) {
+    counters->adds = info->dlpi_adds;
+    counters->subs = info->dlpi_subs;
+  }
+  return 1;
+}
+
+gboolean
+pyro_loader_get_counters (guint64 *adds, guint64 *subs)
+{
+  Counters counters = { 0 };
+
+  iterate (on_first, &counters);
+  *adds = counters.adds;
+  *subs = counters.subs;
+  return counters.is_known;
+}
+
+/* Into ID; returns its size, 0 if the note segment has none. */
+static guint
+find_build_id (const guint8 *notes, gsize size, guint8 *id)
+{
+  gsize at = 0;
+
+  while (size - at >= sizeof (ElfW (Nhdr))) {
+    ElfW (Nhdr) note;
+    gsize name_size, descriptor_size;
+
+    memcpy (&note, notes + at, sizeof note);
+    at += sizeof note;
+    name_size = ((gsize) note.n_namesz + 3) & ~(gsize) 3;
+    descriptor_size = ((gsize) note.n_descsz + 3) & ~(gsize) 3;
+    if (size - at < name_size || size - at - name_size < descriptor_size)
+      return 0;
+    if (note.n_type == NT_GNU_BUILD_ID && note.n_namesz == 4
+        && memcmp (notes + at, "GNU", 4) == 0 && note.n_descsz > 0
+        && note.n_descsz <= PYRO_MAX_BUILD_ID) {
+      memcpy (id, notes + at + name_size, note.n_descsz);
+      return note.n_descsz;
+    }
+    at += name_size + descriptor_size;
+    if (at > size)
+      return 0;
+  }
+  return 0;
+}
+
+/* Records are written one after another into memory that was allocated
+ * before; what does not fit is only counted. */
+typedef struct {
+  guint64 bias;
+  guint32 n_phdrs;
+  guint32 name_size; /* with the zero */
+  guint32 build_id_size;
+  guint8 build_id[PYRO_MAX_BUILD_ID];
+  /* ElfW (Phdr)[n_phdrs], then the name, then padding to 8 */
+} Record;
+
+typedef struct {
+  guint8 *at;
+  gsize left;
+  gsize needed;
+} Arena;
+
+static int
+on_module (struct dl_phdr_info *info, size_t info_size, void *data)
+{
+  Arena *arena = data;
+  guint n_phdrs = MIN (info->dlpi_phnum, MAX_PHDRS);
+  const char *name = info->dlpi_name != NULL ? info->dlpi_name : "";
+  Record record = { .bias = info->dlpi_addr,
+                    .n_phdrs = n_phdrs,
+                    .name_size = (guint32) strlen (name) + 1 };
+  gsize phdrs_size = n_phdrs * sizeof (ElfW (Phdr));
+  gsize size = (sizeof record + phdrs_size + record.name_size + 7)
+               & ~(gsize) 7;
+  guint i;
+
+  arena->needed += size;
+  if (size > arena->left)
+    return 0;
+  for (i = 0; i < n_phdrs && record.build_id_size == 0; i++) {
+    const ElfW (Phdr) *phdr = &info->dlpi_phdr[i];
+    guint8 notes[MAX_NOTE_BYTES];
+
+    if (phdr->p_type == PT_NOTE)
+      record.build_id_size = find_build_id (
+          notes,
+          read_memory (info->dlpi_addr + phdr->p_vaddr,
+                       MIN (phdr->p_memsz, sizeof notes), notes),
+          record.build_id);
+  }
+  memcpy (arena->at, &record, sizeof record);
+  memcpy (arena->at + sizeof record, info->dlpi_phdr, phdrs_size);
+  memcpy (arena->at + sizeof record + phdrs_size, name, record.name_size);
+  arena->at += size;
+  arena->left -= size;
+  return 0;
+}
+
+static void
+free_module (gpointer data)
+{
+  PyroLoadedModule *module = data;
+
+  g_free (module->name);
+  g_array_unref (module->segments);
+  g_free (module);
+}
+
+static PyroLoadedModule *
+read_record (const guint8 *at, gsize *size)
+{
+  PyroLoadedModule *module = g_new0 (PyroLoadedModule, 1);
+  gsize phdrs_size;
+  Record record;
+  guint i;
+
+  memcpy (&record, at, sizeof record);
+  phdrs_size = record.n_phdrs * sizeof (ElfW (Phdr));
+  module->name = g_strdup ((const gchar *) at + sizeof record + phdrs_size);
+  module->bias = record.bias;
+  module->build_id_size = record.build_id_size;
+  memcpy (module->build_id, record.build_id, sizeof record.build_id);
+  module->segments = g_array_new (FALSE, FALSE, sizeof (PyroLoadSegment));
+  for (i = 0; i < record.n_phdrs; i++) {
+    ElfW (Phdr) phdr;
+
+    memcpy (&phdr, at + sizeof record + i * sizeof phdr, sizeof phdr);
+    if (phdr.p_type == PT_GNU_EH_FRAME) {
+      module->eh_frame_hdr = record.bias + phdr.p_vaddr;
+    } else if (phdr.p_type == PT_LOAD) {
+      PyroLoadSegment segment = {
+        .start = record.bias + phdr.p_vaddr,
+        .limit = record.bias + phdr.p_vaddr + phdr.p_memsz,
+        .file_offset = phdr.p_offset,
+        .is_executable = (phdr.p_flags & PF_X) != 0,
+        .is_readable = (phdr.p_flags & PF_R) != 0,
+      };
+
+      if (segment.limit > segment.start)
+        g_array_append_val (module->segments, segment);
+    }
+  }
+  *size = (sizeof record + phdrs_size + record.name_size + 7) & ~(gsize) 7;
+  return module;
+}
+
+GPtrArray *
+pyro_loader_list (void)
+{
+  GPtrArray *modules = g_ptr_array_new_with_free_func (free_module);
+  gsize capacity = 64 * 1024;
+  guint8 *memory, *at;
+  Arena arena;
+
+  for (;;) {
+    memory = g_malloc (capacity);
+    arena.at = memory;
+    arena.left = capacity;
+    arena.needed = 0;
+    iterate (on_module, &arena);
+    if (arena.needed <= capacity)
+      break;
+    g_free (memory);
+    capacity = arena.needed * 2; /* modules may come meanwhile */
+  }
+  for (at = memory; at < arena.at;) {
+    gsize size;
+
+    g_ptr_array_add (modules, read_record (at, &size));
+    at += size;
+  }
+  g_free (memory);
+  return modules;
+}
+
+typedef struct {
+  const PyroLoadedModule *module;
+  guint64 address;
+  gsize size;
+  guint8 *out;
+  gsize copied;
+} Copy;
+
+static int
+on_copy (struct dl_phdr_info *info, size_t info_size, void *data)
+{
+  Copy *copy = data;
+
+  if (info->dlpi_addr != copy->module->bias
+      || strcmp (info->dlpi_name != NULL ? info->dlpi_name : "",
+                 copy->module->name)
+             != 0)
+    return 0;
+  copy->copied = read_memory (copy->address, copy->size, copy->out);
+  return 1;
+}
+
+gsize
+pyro_loader_copy (const PyroLoadedModule *module, guint64 address, gsize size,
+                  guint8 *out)
+{
+  gsize done = 0;
+
+  while (done < size) {
+    Copy copy = { .module = module,
+                  .address = address + done,
+                  .size = MIN (size - done, COPY_SIZE),
+                  .out = out + done };
+
+    iterate (on_copy, &copy);
+    done += copy.copied;
+    if (copy.copied < copy.size)
+      break;
+  }
+  return done;
+}

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * What: what the dynamic loader has loaded, and safe copies out of it.
+ * Owner: lists are the caller's.
+ * Threads: the collector's; pyro_loader_fork_* by whoever forks.
+ *
+ * The loader's lock is only ever held for a walk over its list or for one copy
+ * of at most 128 KiB; nothing is allocated meanwhile, since an allocator may
+ * call the loader while it holds a lock of its own.
+ */
+#pragma once
+
+#include <glib.h>
+
+G_BEGIN_DECLS
+
+#define PYRO_MAX_BUILD_ID 64
+
+typedef struct {
+  guint64 start, limit; /* run-time addresses */
+  guint64 file_offset;
+  gboolean is_executable;
+  gboolean is_readable;
+} PyroLoadSegment;
+
+typedef struct {
+  gchar *name;    /* the loader's; "" for the program itself */
+  guint64 bias;
+  guint64 eh_frame_hdr; /* run-time address of PT_GNU_EH_FRAME, or 0 */
+  guint8 build_id[PYRO_MAX_BUILD_ID];
+  guint build_id_size;
+  GArray *segments; /* of PyroLoadSegment */
+} PyroLoadedModule;
+
+/* How often the loader has added and removed a module. FALSE if it does not
+ * say (then nothing but the list itself tells). */
+gboolean pyro_loader_get_counters (guint64 *adds, guint64 *subs);
+
+/* Every module of the caller's namespace, the vDSO included. Of
+ * PyroLoadedModule, which the array owns. */
+GPtrArray *pyro_loader_list (void);
+
+/* SIZE bytes at ADDRESS of MODULE, which is looked up again for each part: a
+ * module that is gone, or a file that was cut off below its mapping, ends the
+ * copy. Returns how many bytes were copied. */
+gsize pyro_loader_copy (const PyroLoadedModule *module, guint64 address,
+                        gsize size, guint8 *out);
+
+/* Around fork(): the loader's lock is not held by a thread that the child will
+ * not have. prepare waits at most 100 ms. */
+void pyro_loader_fork_prepare (void);
+void pyro_loader_fork_done (gboolean in_child);
+
+G_END_DECLS

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Handler-safe: no lock, no allocation, no system call, no libc, no TLS. */
+
+#include "memory-map-layout.h"
+
+bool
+pyro_memory_map_find_stack (const PyroMemoryMap *map, uintptr_t sp,
+                            PyroStackBounds *out)
+{
+  const PyroStackMapping *base;
+  size_t n;
+
+  if (map == NULL || map->n_stacks == 0)
+    return false;
+  base = map->stacks;
+  n = map->n_stacks;
+  while (n > 1) {
+    size_t half = n / 2;
+
+    if (base[half].floor <= sp)
+      base += half;
+    n -= half;
+  }
+  if (sp < base->floor || sp >= base->limit)
+    return false;
+  out->low = sp;
+  out->high = base->limit;
+  out->shift = 0;
+  return true;
+}
+
+bool
+pyro_memory_map_find_own_stack (const PyroMemoryMap *map, uintptr_t sp,
+                                PyroStackBounds *out)
+{
+  if (!pyro_memory_map_find_stack (map, sp, out))
+    return false;
+#if defined(__x86_64__)
+  if (map->has_fsgsbase) {
+    uintptr_t control_block;
+
+    /* Not by reading %fs:0, which faults in a thread without TLS. */
+    __asm__ ("rdfsbase %0" : "=r"(control_block));
+    if (control_block > sp && control_block < out->high)
+      out->high = control_block;
+  }
+#endif
+  return true;
+}
+
+const PyroCodeMapping *
+pyro_memory_map_find_code (const PyroMemoryMap *map, uintptr_t pc)
+{
+  const PyroCodeMapping *base;
+  size_t n;
+
+  if (map == NULL || map->n_codes == 0)
+    return NULL;
+  base = map->codes;
+  n = map->n_codes;
+  while (n > 1) {
+    size_t half = n / 2;
+
+    if (base[half].start <= pc)
+      base += half;
+    n -= half;
+  }
+  return pc >= base->start && pc < base->limit ? base : NULL;
+}

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Handler-safe: no lock, no allocation, no system call, no libc, no TLS. */
+/*
+ * What: the inside of a PyroMemoryMap.
+ * Owner: memory-map.c; nothing here is written once published.
+ * Threads: any may read.
+ */
+#pragma once
+
+#include "memory-map.h"
+
+/* A mapping that can be a stack. */
+typedef struct {
+  uintptr_t floor; /* how far down it may grow; START if it does not */
+  uintptr_t start;
+  uintptr_t limit;
+} PyroStackMapping;
+
+struct _PyroMemoryMap {
+  size_t size; /* bytes, with everything below */
+  size_t n_stacks;
+  size_t n_codes;
+  bool has_fsgsbase; /* rdfsbase may be executed */
+  const PyroStackMapping *stacks; /* sorted, disjoint */
+  const PyroCodeMapping *codes;   /* sorted, disjoint */
+  const char *names;
+};

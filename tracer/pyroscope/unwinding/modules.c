@@ -1,0 +1,484 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "modules.h"
+
+#include <sys/auxv.h>
+
+#include "cfi-compiler.h"
+#include "eh-frame.h"
+#include "loader.h"
+#include "published.h"
+
+/* A table that several snapshots refer to. */
+typedef struct {
+  gint ref_count;
+  PyroTable *table; /* NULL: no CFI */
+} SharedTable;
+
+/* A loaded executable segment. */
+typedef struct {
+  PyroModule *module; /* owned by PyroModules.all */
+  SharedTable *table; /* a reference; NULL without tables */
+  gboolean is_readable;
+} Loaded;
+
+/* What one published pointer leads to. */
+typedef struct {
+  PyroUnwindTables tables; /* first: it is what is published */
+  PyroSegment *segments;
+  GPtrArray *shared; /* of SharedTable, references */
+  PyroRuleArray *rules;
+} Snapshot;
+
+struct _PyroModules {
+  gboolean with_tables;
+  gboolean is_listed; /* the counters below are of the last list */
+  guint64 adds, subs;
+
+  GPtrArray *all;          /* of PyroModule, owned; index = id */
+  GHashTable *by_identity; /* gchar * -> PyroModule */
+  GArray *loaded;          /* of Loaded, sorted by start, disjoint */
+
+  PyroRuleSet *rules;
+  Snapshot *published;
+  GPtrArray *retired; /* of Snapshot */
+  guint32 generation;
+
+  PyroModulesStatistics statistics;
+};
+
+static void
+shared_table_unref (gpointer data)
+{
+  SharedTable *shared = data;
+
+  if (shared == NULL || --shared->ref_count > 0)
+    return;
+  g_free (shared->table);
+  g_free (shared);
+}
+
+static void
+snapshot_free (gpointer data)
+{
+  Snapshot *snapshot = data;
+
+  g_free (snapshot->segments);
+  g_ptr_array_unref (snapshot->shared);
+  pyro_rule_array_unref (snapshot->rules);
+  g_free (snapshot);
+}
+
+static void
+module_free (gpointer data)
+{
+  PyroModule *module = data;
+
+  g_free (module->path);
+  g_free (module->build_id);
+  g_free (module);
+}
+
+static void
+loaded_clear (gpointer data)
+{
+  shared_table_unref (((Loaded *) data)->table);
+}
+
+PyroModules *
+pyro_modules_new (gboolean with_tables)
+{
+  PyroModules *modules = g_new0 (PyroModules, 1);
+
+  modules->with_tables = with_tables;
+  modules->all = g_ptr_array_new_with_free_func (module_free);
+  modules->by_identity
+      = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
+  modules->loaded = g_array_new (FALSE, FALSE, sizeof (Loaded));
+  g_array_set_clear_func (modules->loaded, loaded_clear);
+  modules->rules = pyro_rule_set_new ();
+  modules->retired = g_ptr_array_new_with_free_func (snapshot_free);
+  return modules;
+}
+
+void
+pyro_modules_free (PyroModules *modules)
+{
+  if (modules == NULL)
+    return;
+  if (modules->published != NULL) {
+    pyro_publish_tables (NULL);
+    snapshot_free (modules->published);
+  }
+  g_ptr_array_unref (modules->retired);
+  g_array_unref (modules->loaded);
+  pyro_rule_set_free (modules->rules);
+  g_hash_table_unref (modules->by_identity);
+  g_ptr_array_unref (modules->all);
+  g_free (modules);
+}
+
+/* The module of that identity, made at its first sight. Takes PATH and
+ * BUILD_ID. */
+static PyroModule *
+intern_module (PyroModules *modules, gchar *path, gchar *build_id,
+               guint64 bias, guint64 start, guint64 limit,
+               guint64 file_offset)
+{
+  gchar *identity = g_strdup_printf (
+      "%" G_GINT64_MODIFIER "x-%" G_GINT64_MODIFIER "x %" G_GINT64_MODIFIER
+      "x %" G_GINT64_MODIFIER "x %s %s",
+      start, limit, bias, file_offset, build_id != NULL ? build_id : "-",
+      path);
+  PyroModule *module = g_hash_table_lookup (modules->by_identity, identity);
+
+  if (module != NULL) {
+    g_free (identity);
+    g_free (path);
+    g_free (build_id);
+    return module;
+  }
+  module = g_new0 (PyroModule, 1);
+  module->id = modules->all->len;
+  module->path = path;
+  module->build_id = build_id;
+  module->bias = bias;
+  module->start = start;
+  module->limit = limit;
+  module->file_offset = file_offset;
+  g_ptr_array_add (modules->all, module);
+  g_hash_table_insert (modules->by_identity, identity, module);
+  return module;
+}
+
+static gchar *
+program_path (void)
+{
+  gchar *path = g_file_read_link ("/proc/self/exe", NULL);
+  const gchar *started_as;
+
+  if (path != NULL)
+    return path;
+  /* No /proc: what execve was called with. */
+  started_as = (const gchar *) getauxval (AT_EXECFN);
+  return g_strdup (started_as != NULL ? started_as : "[program]");
+}
+
+static gchar *
+module_path (const PyroLoadedModule *loaded)
+{
+  guint64 vdso = getauxval (AT_SYSINFO_EHDR);
+  guint i;
+
+  for (i = 0; vdso != 0 && i < loaded->segments->len; i++) {
+    const PyroLoadSegment *segment
+        = &g_array_index (loaded->segments, PyroLoadSegment, i);
+
+    if (vdso >= segment->start && vdso < segment->limit)
+      return g_strdup ("[vdso]");
+  }
+  if (loaded->name[0] == 0)
+    return program_path ();
+  return g_strdup (loaded->name);
+}
+
+static gchar *
+module_build_id (const PyroLoadedModule *loaded)
+{
+  GString *hex;
+  guint i;
+
+  if (loaded->build_id_size == 0)
+    return NULL;
+  hex = g_string_sized_new (2 * loaded->build_id_size);
+  for (i = 0; i < loaded->build_id_size; i++)
+    g_string_append_printf (hex, "%02x", loaded->build_id[i]);
+  return g_string_free (hex, FALSE);
+}
+
+/* The table that MODULE had in the list before this one. Without a build id
+ * nothing proves that the file is still the same. */
+static SharedTable *
+ref_known_table (PyroModules *modules, const PyroModule *module)
+{
+  guint i;
+
+  if (module->build_id == NULL)
+    return NULL;
+  for (i = 0; i < modules->loaded->len; i++) {
+    Loaded *loaded = &g_array_index (modules->loaded, Loaded, i);
+
+    if (loaded->module == module && loaded->table != NULL) {
+      loaded->table->ref_count++;
+      return loaded->table;
+    }
+  }
+  return NULL;
+}
+
+static SharedTable *
+compile_table (PyroModules *modules, const PyroModule *module, GBytes *section,
+               guint64 address)
+{
+  SharedTable *shared = g_new0 (SharedTable, 1);
+  PyroModulesStatistics *totals = &modules->statistics;
+  PyroCfiStatistics statistics;
+  PyroCfiInput input = { 0 };
+
+  shared->ref_count = 1;
+  if (section == NULL)
+    return shared;
+  input.data = g_bytes_get_data (section, &input.size);
+  input.address = address;
+  input.segment_start = module->start;
+  input.segment_limit = module->limit;
+  shared->table = pyro_cfi_compile (&input, modules->rules, &statistics);
+  totals->n_fdes += statistics.n_fdes;
+  totals->n_skipped += statistics.n_skipped;
+  totals->n_truncated += statistics.n_truncated;
+  totals->n_unsupported += statistics.n_unsupported;
+  return shared;
+}
+
+/* Adds the executable segments of one module of the loader's to LIST. */
+static void
+add_loaded (PyroModules *modules, const PyroLoadedModule *loaded, GArray *list)
+{
+  GBytes *section = NULL;
+  gboolean has_looked = FALSE;
+  guint64 address = 0;
+  guint i;
+
+  for (i = 0; i < loaded->segments->len; i++) {
+    const PyroLoadSegment *segment
+        = &g_array_index (loaded->segments, PyroLoadSegment, i);
+    Loaded entry = { NULL, NULL, segment->is_readable };
+
+    if (!segment->is_executable)
+      continue;
+    entry.module = intern_module (
+        modules, module_path (loaded), module_build_id (loaded), loaded->bias,
+        segment->start, segment->limit, segment->file_offset);
+    if (modules->with_tables) {
+      entry.table = ref_known_table (modules, entry.module);
+      if (entry.table == NULL) {
+        gint64 before = g_get_monotonic_time ();
+
+        if (!has_looked)
+          section = pyro_eh_frame_copy (loaded, &address);
+        has_looked = TRUE;
+        entry.table
+            = compile_table (modules, entry.module, section, address);
+        modules->statistics.compile_ns
+            += (guint64) (g_get_monotonic_time () - before) * 1000;
+      }
+    }
+    g_array_append_val (list, entry);
+  }
+  if (section != NULL)
+    g_bytes_unref (section);
+}
+
+static gint
+compare_loaded (gconstpointer a, gconstpointer b)
+{
+  const Loaded *one = a, *other = b;
+
+  return one->module->start < other->module->start
+             ? -1
+             : one->module->start > other->module->start;
+}
+
+/* Segments that overlap can only be seen while the loader is at work. */
+static void
+remove_overlaps (GArray *list)
+{
+  guint i = 1;
+
+  while (i < list->len) {
+    const Loaded *before = &g_array_index (list, Loaded, i - 1);
+    const Loaded *entry = &g_array_index (list, Loaded, i);
+
+    if (entry->module->start < before->module->limit)
+      g_array_remove_index (list, i);
+    else
+      i++;
+  }
+}
+
+static void
+publish (PyroModules *modules)
+{
+  Snapshot *snapshot = g_new0 (Snapshot, 1);
+  guint i;
+
+  snapshot->segments = g_new0 (PyroSegment, modules->loaded->len + 1);
+  snapshot->shared = g_ptr_array_new_with_free_func (shared_table_unref);
+  snapshot->rules = pyro_rule_set_ref_array (modules->rules);
+  for (i = 0; i < modules->loaded->len; i++) {
+    const Loaded *entry = &g_array_index (modules->loaded, Loaded, i);
+
+    snapshot->segments[i].start = entry->module->start;
+    snapshot->segments[i].limit = entry->module->limit;
+    snapshot->segments[i].table = entry->table->table;
+    snapshot->segments[i].readable = entry->is_readable;
+    entry->table->ref_count++;
+    g_ptr_array_add (snapshot->shared, entry->table);
+  }
+  if (++modules->generation == 0)
+    modules->generation = 1;
+  snapshot->tables.generation = modules->generation;
+  snapshot->tables.n_segments = modules->loaded->len;
+  snapshot->tables.segments = snapshot->segments;
+  snapshot->tables.rules = snapshot->rules->rules;
+  pyro_publish_tables (&snapshot->tables);
+  if (modules->published != NULL)
+    g_ptr_array_add (modules->retired, modules->published);
+  modules->published = snapshot;
+}
+
+static gboolean
+same_list (GArray *a, GArray *b)
+{
+  guint i;
+
+  if (a->len != b->len)
+    return FALSE;
+  for (i = 0; i < a->len; i++) {
+    if (g_array_index (a, Loaded, i).module
+            != g_array_index (b, Loaded, i).module
+        || g_array_index (a, Loaded, i).table
+               != g_array_index (b, Loaded, i).table)
+      return FALSE;
+  }
+  return TRUE;
+}
+
+gboolean
+pyro_modules_refresh (PyroModules *modules)
+{
+  guint64 adds, subs;
+  gboolean is_known = pyro_loader_get_counters (&adds, &subs);
+  GPtrArray *list;
+  GArray *loaded;
+  guint i;
+
+  if (is_known && modules->is_listed && adds == modules->adds
+      && subs == modules->subs)
+    return FALSE;
+  /* The counters are older than the list: what comes in between is seen again
+   * next time. */
+  modules->is_listed = TRUE;
+  modules->adds = adds;
+  modules->subs = subs;
+
+  list = pyro_loader_list ();
+  loaded = g_array_new (FALSE, FALSE, sizeof (Loaded));
+  g_array_set_clear_func (loaded, loaded_clear);
+  for (i = 0; i < list->len; i++)
+    add_loaded (modules, g_ptr_array_index (list, i), loaded);
+  g_ptr_array_unref (list);
+  g_array_sort (loaded, compare_loaded);
+  remove_overlaps (loaded);
+
+  if (same_list (loaded, modules->loaded)) {
+    g_array_unref (loaded);
+    return FALSE;
+  }
+  g_array_unref (modules->loaded);
+  modules->loaded = loaded;
+  if (modules->with_tables)
+    publish (modules);
+  return TRUE;
+}
+
+void
+pyro_modules_reclaim (PyroModules *modules,
+                      gboolean (*is_quiescent) (gpointer data), gpointer data)
+{
+  if (modules->retired->len > 0 && is_quiescent (data))
+    g_ptr_array_set_size (modules->retired, 0);
+}
+
+/* Code that the loader did not load. */
+static const PyroModule *
+find_mapping (PyroModules *modules, guintptr pc)
+{
+  const PyroMemoryMap *map = pyro_memory_map_published ();
+  const PyroCodeMapping *code = pyro_memory_map_find_code (map, pc);
+
+  if (code == NULL)
+    return NULL;
+  switch (code->kind) {
+  case PYRO_CODE_ORC:
+    return intern_module (modules, g_strdup ("[orc]"), NULL, code->start,
+                          code->start, code->limit, 0);
+  case PYRO_CODE_ANONYMOUS:
+    return intern_module (modules, g_strdup ("[anon]"), NULL, code->start,
+                          code->start, code->limit, 0);
+  default:
+    return intern_module (
+        modules, g_strdup (pyro_memory_map_code_name (map, code)), NULL,
+        code->start - code->file_offset, code->start, code->limit,
+        code->file_offset);
+  }
+}
+
+const PyroModule *
+pyro_modules_find (PyroModules *modules, guintptr pc)
+{
+  guint low = 0, high = modules->loaded->len;
+
+  while (low < high) {
+    guint middle = low + (high - low) / 2;
+    const PyroModule *module
+        = g_array_index (modules->loaded, Loaded, middle).module;
+
+    if (pc < module->start)
+      high = middle;
+    else if (pc >= module->limit)
+      low = middle + 1;
+    else
+      return module;
+  }
+  return find_mapping (modules, pc);
+}
+
+const PyroModule *
+pyro_modules_get (PyroModules *modules, guint id)
+{
+  return id < modules->all->len ? g_ptr_array_index (modules->all, id) : NULL;
+}
+
+void
+pyro_modules_get_statistics (PyroModules *modules,
+                             PyroModulesStatistics *statistics)
+{
+  guint i;
+
+  *statistics = modules->statistics;
+  statistics->n_rules = pyro_rule_set_get_n_rules (modules->rules);
+  statistics->n_retired = modules->retired->len;
+  for (i = 0; i < modules->loaded->len; i++) {
+    const Loaded *entry = &g_array_index (modules->loaded, Loaded, i);
+
+    statistics->n_segments++;
+    statistics->text_size += entry->module->limit - entry->module->start;
+    if (entry->table != NULL && entry->table->table != NULL) {
+      statistics->table_size += pyro_table_get_size (entry->table->table);
+      statistics->n_rows += entry->table->table->n_rows;
+    }
+  }
+}
+
+void
+pyro_modules_fork_prepare (void)
+{
+  pyro_loader_fork_prepare ();
+}
+
+void
+pyro_modules_fork_done (gboolean in_child)
+{
+  pyro_loader_fork_done (in_child);
+}

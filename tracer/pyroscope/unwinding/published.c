@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Handler-safe: no lock, no allocation, no system call, no libc, no TLS. */
+
+#include "published.h"
+
+const PyroUnwindTables *pyro_modules_published (void);
+
+static const PyroUnwindTables *published_tables;
+static const PyroMemoryMap *published_map;
+
+const PyroUnwindTables *
+pyro_modules_published (void)
+{
+  return __atomic_load_n (&published_tables, __ATOMIC_ACQUIRE);
+}
+
+/* Sequentially consistent, because the caller goes on to look whether a
+ * handler is running: that read must not come first. */
+const PyroUnwindTables *
+pyro_publish_tables (const PyroUnwindTables *tables)
+{
+  return __atomic_exchange_n (&published_tables, tables, __ATOMIC_SEQ_CST);
+}
+
+const PyroMemoryMap *
+pyro_memory_map_published (void)
+{
+  return __atomic_load_n (&published_map, __ATOMIC_ACQUIRE);
+}
+
+const PyroMemoryMap *
+pyro_publish_memory_map (const PyroMemoryMap *map)
+{
+  return __atomic_exchange_n (&published_map, map, __ATOMIC_SEQ_CST);
+}

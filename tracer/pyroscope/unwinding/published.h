@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Handler-safe: no lock, no allocation, no system call, no libc, no TLS. */
+/*
+ * What: the two pointers by which the collector hands tables and maps to the
+ * handler. They stand in this library, not behind the GOT.
+ * Owner: modules.c and memory-map.c own what they point to.
+ * Threads: written by the collector's thread, read by any.
+ */
+#pragma once
+
+#include "memory-map.h"
+#include "tables.h"
+
+/* Returns what was published before. */
+const PyroUnwindTables *pyro_publish_tables (const PyroUnwindTables *tables);
+const PyroMemoryMap *pyro_publish_memory_map (const PyroMemoryMap *map);

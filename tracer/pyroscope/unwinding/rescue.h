@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Handler-safe: no lock, no allocation, no system call, no libc, no TLS. */
+/*
+ * What: the caller of an interrupted function that has no CFI.
+ * Owner: nothing is owned.
+ * Threads: the thread that walks.
+ */
+#pragma once
+
+#include "frame.h"
+#include "memory-map.h"
+
+/* FRAME is exact and lies in CODE, which ORC wrote. ORC's functions begin at
+ * multiples of 16 with endbr64, push what they save, never move the stack
+ * pointer in between, and end in pops and a ret; so bytes tell where the return
+ * address is. Makes *FRAME the caller's. False if the bytes look otherwise. */
+bool pyro_rescue_orc (const PyroUnwindSources *sources,
+                      const PyroCodeMapping *code, PyroFrame *frame);
+
+/* The next word on the stack of FRAME, at index *WORD or after it, that can be
+ * the return address of a call made by code with CFI. Makes *CALLER that
+ * caller's frame (with FRAME's own frame pointer) and sets *WORD to the index
+ * after it. False if there is none within the bound. */
+bool pyro_rescue_scan (const PyroUnwindSources *sources,
+                       const PyroFrame *frame, unsigned *word,
+                       PyroFrame *caller);

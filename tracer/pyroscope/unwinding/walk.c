@@ -1,0 +1,428 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Handler-safe: no lock, no allocation, no system call, no libc, no TLS. */
+
+#include "unwind.h"
+
+#include "frame.h"
+#include "frame-buffer.h"
+#include "memory-map.h"
+#include "rescue.h"
+#include "tables.h"
+
+/* A walk that takes longer has lost its way, or is a recursion that nobody
+ * wants to pay for at each sample: 4096 frames take some 20 µs. */
+#define MAX_STEPS 4096
+
+/* How many guesses a rescue may try to follow to the root. */
+#define MAX_TRIALS 6
+
+/* Not a PyroStackEnd: there is a caller. */
+#define GO_ON PYRO_STACK_N_ENDS
+
+static inline uint32_t
+find_rule (const PyroUnwindSources *sources, uintptr_t pc)
+{
+  PyroUnwindCache *cache = sources->cache;
+  const PyroUnwindTables *tables = sources->tables;
+  unsigned slot = (unsigned) ((pc ^ pc >> 8 ^ pc >> 16)
+                              % PYRO_UNWIND_CACHE_SIZE);
+  uint32_t rule;
+
+  if (cache != NULL && tables != NULL && cache->entries[slot].pc == pc
+      && cache->entries[slot].generation == tables->generation)
+    return cache->entries[slot].rule;
+  rule = pyro_tables_find_rule (tables, pc);
+  if (cache != NULL && tables != NULL) {
+    cache->entries[slot].pc = pc;
+    cache->entries[slot].rule = rule;
+    cache->entries[slot].generation = tables->generation;
+  }
+  return rule;
+}
+
+#if defined(__x86_64__)
+
+#define RETURN_ADDRESS_BITS(ra) (ra)
+
+#define OFFSET(name) offsetof (PyroRegisters, name)
+
+/* By DWARF number (System V ABI, AMD64 supplement, figure 3.36). */
+static const uint8_t offset_by_dwarf[16]
+    = { OFFSET (rax), OFFSET (rdx), OFFSET (rcx), OFFSET (rbx),
+        OFFSET (rsi), OFFSET (rdi), OFFSET (fp),  OFFSET (sp),
+        OFFSET (r8),  OFFSET (r9),  OFFSET (r10), OFFSET (r11),
+        OFFSET (r12), OFFSET (r13), OFFSET (r14), OFFSET (r15) };
+
+/* The others are known in the interrupted function alone. */
+#define CALLEE_SAVED (1u << 3 | 1u << 6 | 1u << 7 | 0xfu << 12)
+
+static bool
+register_value (const PyroFrame *frame, unsigned dwarf, uintptr_t *value)
+{
+  if (dwarf >= 16 || (!frame->exact && !(CALLEE_SAVED >> dwarf & 1)))
+    return false;
+  *value = *(const uintptr_t *) ((const char *) &frame->regs
+                                 + offset_by_dwarf[dwarf]);
+  return true;
+}
+
+/* In the order of PyroRule's saved. */
+static const uint8_t offset_by_saved[PYRO_N_SAVED]
+    = { OFFSET (rbx), OFFSET (r12), OFFSET (r13), OFFSET (r14),
+        OFFSET (r15) };
+
+static bool
+restore_saved (PyroFrame *frame, const PyroRule *rule, uintptr_t cfa)
+{
+  unsigned i;
+
+  for (i = 0; i < PYRO_N_SAVED; i++) {
+    if (rule->saved[i] != 0
+        && !pyro_stack_read (&frame->stack,
+                             cfa + (uintptr_t) (rule->saved[i] * 8l),
+                             (uintptr_t *) ((char *) &frame->regs
+                                            + offset_by_saved[i])))
+      return false;
+  }
+  return true;
+}
+
+/* The kernel's frame: at the return into __restore_rt, sp points to the
+ * ucontext; the general registers begin 40 bytes into it, in the order of
+ * <sys/ucontext.h>. */
+static bool
+load_signal_registers (PyroFrame *frame)
+{
+  static const uint8_t order[]
+      = { OFFSET (r8),  OFFSET (r9),  OFFSET (r10), OFFSET (r11),
+          OFFSET (r12), OFFSET (r13), OFFSET (r14), OFFSET (r15),
+          OFFSET (rdi), OFFSET (rsi), OFFSET (fp),  OFFSET (rbx),
+          OFFSET (rdx), OFFSET (rax), OFFSET (rcx), OFFSET (sp),
+          OFFSET (pc) };
+  uintptr_t at = frame->regs.sp + 40;
+  unsigned i;
+
+  for (i = 0; i < sizeof (order); i++) {
+    if (!pyro_stack_read (
+            &frame->stack, at + i * 8,
+            (uintptr_t *) ((char *) &frame->regs + order[i])))
+      return false;
+  }
+  return true;
+}
+
+#elif defined(__aarch64__)
+
+/* Pointer authentication signs the bits above the user's address space. */
+#define RETURN_ADDRESS_BITS(ra) ((ra) & (((uintptr_t) 1 << 48) - 1))
+
+static bool
+register_value (const PyroFrame *frame, unsigned dwarf, uintptr_t *value)
+{
+  switch (dwarf) {
+  case 29: *value = frame->regs.fp; return true;
+  case 30: *value = frame->regs.lr; return frame->exact;
+  case 31: *value = frame->regs.sp; return true;
+  default: return false;
+  }
+}
+
+static bool
+restore_saved (PyroFrame *frame, const PyroRule *rule, uintptr_t cfa)
+{
+  return true;
+}
+
+/* The kernel's frame: siginfo (128 bytes), ucontext; in its mcontext (176 bytes
+ * in, aligned to 16) fault_address, x0 to x30, sp, pc
+ * (arch/arm64/include/uapi/asm/sigcontext.h). */
+static bool
+load_signal_registers (PyroFrame *frame)
+{
+  uintptr_t x0 = frame->regs.sp + 128 + 176 + 8;
+  PyroRegisters *regs = &frame->regs;
+
+  return pyro_stack_read (&frame->stack, x0 + 29 * 8, &regs->fp)
+         && pyro_stack_read (&frame->stack, x0 + 30 * 8, &regs->lr)
+         && pyro_stack_read (&frame->stack, x0 + 32 * 8, &regs->pc)
+         && pyro_stack_read (&frame->stack, x0 + 31 * 8, &regs->sp);
+}
+
+#else
+#error "The registers of this processor are not known here: add them."
+#endif
+
+/* A signal interrupted this frame's callee, perhaps on another stack. */
+static PyroStackEnd
+step_signal (const PyroUnwindSources *sources, PyroFrame *frame)
+{
+  if (!load_signal_registers (frame))
+    return PYRO_STACK_UNREADABLE;
+  frame->exact = true;
+  if (frame->regs.sp >= frame->stack.low
+      && frame->regs.sp < frame->stack.high)
+    return GO_ON;
+  if (frame->stack.shift != 0
+      || !pyro_memory_map_find_stack (sources->map, frame->regs.sp,
+                                      &frame->stack))
+    return PYRO_STACK_UNKNOWN_STACK;
+  return GO_ON;
+}
+
+/* The caller's stack pointer is the CFA: it has to be further up, else the walk
+ * would turn in circles. A leaf that keeps its return address in a register may
+ * have no frame at all. */
+static inline PyroStackEnd
+move_to (PyroFrame *frame, uintptr_t cfa, uintptr_t ra, uintptr_t fp)
+{
+  if (cfa < frame->regs.sp || (cfa == frame->regs.sp && !frame->exact))
+    return PYRO_STACK_NO_PROGRESS;
+  frame->regs.pc = RETURN_ADDRESS_BITS (ra);
+  frame->regs.sp = cfa;
+  frame->regs.fp = fp;
+  frame->exact = false;
+  return frame->regs.pc == 0 ? PYRO_STACK_COMPLETE : GO_ON;
+}
+
+static bool
+load_from (const PyroFrame *frame, PyroFrom from, int32_t offset,
+           uintptr_t cfa, uintptr_t same, uintptr_t *value)
+{
+  switch (from) {
+  case PYRO_FROM_SAME:
+    *value = same;
+    return true;
+  case PYRO_FROM_CFA:
+    return pyro_stack_read (&frame->stack, cfa + (uintptr_t) (intptr_t) offset,
+                            value);
+  case PYRO_FROM_FP:
+    return pyro_stack_read (
+        &frame->stack, frame->regs.fp + (uintptr_t) (intptr_t) offset, value);
+  case PYRO_FROM_SP:
+    return pyro_stack_read (
+        &frame->stack, frame->regs.sp + (uintptr_t) (intptr_t) offset, value);
+  case PYRO_FROM_REGISTER:
+    return register_value (frame, (unsigned) offset, value);
+  default:
+    return false;
+  }
+}
+
+static PyroStackEnd
+step_by_indexed_rule (const PyroRule *rule, PyroFrame *frame)
+{
+  uintptr_t base, cfa, ra, fp;
+
+  if (!register_value (frame, rule->cfa_reg, &base))
+    return PYRO_STACK_UNSUPPORTED;
+  cfa = base + (uintptr_t) (intptr_t) rule->cfa_offset;
+  switch (rule->cfa) {
+  case PYRO_CFA_DEREF:
+    if (!pyro_stack_read (&frame->stack, cfa, &cfa))
+      return PYRO_STACK_UNREADABLE;
+    cfa += (uintptr_t) (intptr_t) rule->cfa_add;
+    break;
+  case PYRO_CFA_PLT:
+    if ((frame->regs.pc & 15) >= (uintptr_t) rule->cfa_add)
+      cfa += 8;
+    break;
+  default:
+    break;
+  }
+  if (rule->ra_from == PYRO_FROM_SAME && !frame->exact)
+    return PYRO_STACK_NO_PROGRESS; /* lr was overwritten by the call */
+  if (!load_from (frame, rule->ra_from, rule->ra_offset, cfa, frame->regs.lr,
+                  &ra)
+      || !load_from (frame, rule->fp_from, rule->fp_offset, cfa,
+                     frame->regs.fp, &fp)
+      || !restore_saved (frame, rule, cfa))
+    return PYRO_STACK_UNREADABLE;
+  return move_to (frame, cfa, ra, fp);
+}
+
+/* PYRO_RULE_SP and PYRO_RULE_FP, nearly all there are. */
+static inline PyroStackEnd
+step_by_common_rule (uint32_t rule, PyroFrame *frame)
+{
+  uintptr_t base
+      = (rule & 3) == PYRO_RULE_SP ? frame->regs.sp : frame->regs.fp;
+  uintptr_t cfa = base + PYRO_RULE_WORDS (rule) * 8;
+  uintptr_t slot = PYRO_RULE_SLOT (rule) * 8;
+  uintptr_t fp = frame->regs.fp;
+  uintptr_t ra;
+
+  if (slot != 0 && !pyro_stack_read (&frame->stack, cfa - slot, &fp))
+    return PYRO_STACK_UNREADABLE;
+#if defined(__x86_64__)
+  if (!pyro_stack_read (&frame->stack, cfa - 8, &ra))
+    return PYRO_STACK_UNREADABLE;
+#else
+  if (slot != 0) {
+    if (!pyro_stack_read (&frame->stack, cfa - slot + 8, &ra))
+      return PYRO_STACK_UNREADABLE;
+  } else {
+    if (!frame->exact)
+      return PYRO_STACK_NO_PROGRESS; /* lr was overwritten by the call */
+    ra = frame->regs.lr;
+  }
+#endif
+  return move_to (frame, cfa, ra, fp);
+}
+
+/* Walks on from FRAME, whose pc is in BUFFER already, up to the root or to the
+ * first frame that has no caller by the tables; that frame stays in *FRAME. */
+static PyroStackEnd
+walk_by_rules (const PyroUnwindSources *sources, PyroFrame *frame,
+               PyroFrameBuffer *buffer)
+{
+  unsigned steps;
+
+  for (steps = 0; steps < MAX_STEPS; steps++) {
+    /* A call may be the last instruction of its function: the return address
+     * is then the next function's. */
+    uint32_t rule = find_rule (sources, frame->regs.pc - !frame->exact);
+    PyroStackEnd end;
+
+    switch (rule & 3) {
+    case PYRO_RULE_SP:
+    case PYRO_RULE_FP:
+      end = step_by_common_rule (rule, frame);
+      break;
+    case PYRO_RULE_INDEX:
+      end = step_by_indexed_rule (&sources->tables->rules[rule >> 2], frame);
+      break;
+    default:
+      switch (rule) {
+      case PYRO_SPECIAL_ROOT:
+        return PYRO_STACK_COMPLETE;
+      case PYRO_SPECIAL_SIGNAL:
+        end = step_signal (sources, frame);
+        break;
+      case PYRO_SPECIAL_NONE:
+        return PYRO_STACK_NO_UNWIND_INFO;
+      case PYRO_SPECIAL_UNKNOWN:
+        return PYRO_STACK_UNKNOWN_CODE;
+      default:
+        return PYRO_STACK_UNSUPPORTED;
+      }
+    }
+    if (end != GO_ON)
+      return end;
+    pyro_frame_buffer_add (buffer, frame->regs.pc + frame->exact);
+  }
+  return PYRO_STACK_TOO_DEEP;
+}
+
+/* Whether FRAME leads to the root, or at least to another interrupted function
+ * that needs a rescue of its own. */
+static bool
+leads_on (const PyroUnwindSources *sources, const PyroFrame *frame)
+{
+  PyroFrame trial = *frame;
+  PyroFrameBuffer nowhere;
+  PyroStackEnd end;
+
+  pyro_frame_buffer_init (&nowhere, NULL, 0);
+  end = walk_by_rules (sources, &trial, &nowhere);
+  return end == PYRO_STACK_COMPLETE || end == PYRO_STACK_TOO_DEEP
+         || trial.exact;
+}
+
+#if defined(__x86_64__)
+/* Hand-written code may use rbp for data. It then pushed the caller's, soon
+ * after it was entered: among the words just below the return address. */
+#define MAX_SAVED_FP_WORDS 7
+
+static bool
+leads_on_with_saved_fp (const PyroUnwindSources *sources,
+                        const PyroFrame *leaf, PyroFrame *caller)
+{
+  PyroFrame trial = *caller;
+  uintptr_t slot = caller->regs.sp - sizeof (uintptr_t);
+  unsigned i;
+
+  for (i = 1; i <= MAX_SAVED_FP_WORDS; i++) {
+    uintptr_t at = slot - i * sizeof (uintptr_t);
+
+    if (at < leaf->regs.sp
+        || !pyro_stack_read (&leaf->stack, at, &trial.regs.fp))
+      return false;
+    if (trial.regs.fp < caller->regs.sp
+        || trial.regs.fp >= caller->stack.high)
+      continue;
+    if (leads_on (sources, &trial)) {
+      *caller = trial;
+      return true;
+    }
+  }
+  return false;
+}
+#else
+static bool
+leads_on_with_saved_fp (const PyroUnwindSources *sources,
+                        const PyroFrame *leaf, PyroFrame *caller)
+{
+  return false;
+}
+#endif
+
+/* FRAME was interrupted in code without CFI. Makes it its caller's frame. */
+static bool
+rescue (const PyroUnwindSources *sources, PyroFrame *frame)
+{
+  const PyroCodeMapping *code
+      = pyro_memory_map_find_code (sources->map, frame->regs.pc);
+  PyroFrame first, caller;
+  unsigned word = 0, n_candidates = 0;
+
+  if (code != NULL && code->kind == PYRO_CODE_ORC
+      && pyro_rescue_orc (sources, code, frame))
+    return true;
+  while (n_candidates < MAX_TRIALS
+         && pyro_rescue_scan (sources, frame, &word, &caller)) {
+    if (n_candidates++ == 0)
+      first = caller;
+    if (leads_on (sources, &caller)
+        || leads_on_with_saved_fp (sources, frame, &caller)) {
+      *frame = caller;
+      return true;
+    }
+  }
+  if (n_candidates == 0)
+    return false;
+  *frame = first;
+  return true;
+}
+
+void
+pyro_unwind_by_tables (const PyroUnwindSources *sources,
+                       const PyroRegisters *regs, const PyroStackBounds *stack,
+                       uintptr_t *pcs, unsigned max, PyroWalk *walk)
+{
+  PyroFrameBuffer buffer;
+  PyroFrame frame;
+  unsigned rescues;
+
+  pyro_frame_buffer_init (&buffer, pcs, max);
+  pyro_frame_buffer_add (&buffer, regs->pc);
+  walk->rescued = false;
+  walk->end = PYRO_STACK_UNKNOWN_STACK;
+  if (regs->sp >= stack->low && regs->sp < stack->high) {
+    frame.regs = *regs;
+    frame.stack = *stack;
+    frame.exact = true;
+    /* One rescue for the leaf, and one for each function that a signal
+     * interrupted before; the bound is for stacks that lead in circles. */
+    for (rescues = 0; rescues <= 8; rescues++) {
+      walk->end = walk_by_rules (sources, &frame, &buffer);
+      if (!frame.exact
+          || (walk->end != PYRO_STACK_NO_UNWIND_INFO
+              && walk->end != PYRO_STACK_UNKNOWN_CODE)
+          || !rescue (sources, &frame))
+        break;
+      walk->rescued = true;
+      pyro_frame_buffer_add (&buffer, frame.regs.pc);
+    }
+  }
+  pyro_frame_buffer_finish (&buffer, walk);
+}
