@@ -28,9 +28,21 @@ build:
     @ci/build-package.sh gst-pyroscope-tracer release
     @ci/build-package.sh gst-pyroscope-inspect release
 
-# Build one package (gst-pyroscope-tracer, gst-pyroscope-inspect) into target/PROFILE (release, debug)
+# Build one package (gst-pyroscope-tracer, gst-pyroscope-inspect) into target/PROFILE (release, debug, native)
 build-package package profile="release":
     @exec ci/build-package.sh "$@"
+
+# Fetch and build a GStreamer with every symbol and line (version=1.26.2: another one)
+gstreamer-native version="":
+    @exec gstreamer-native/build.sh "$@"
+
+# Run the tests against that GStreamer
+test-native *arguments:
+    @exec gstreamer-native/test.sh "$@"
+
+# Run a command, or a shell, in that GStreamer with our plugin and tool
+shell *command:
+    @exec gstreamer-native/shell.sh "$@"
 
 # Start a local Pyroscope, and Grafana where it can; Ctrl-C stops it
 pyroscope:

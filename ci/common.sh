@@ -7,7 +7,7 @@ set -euo pipefail
 root=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd -P)
 target=$root/target
 packages=(gst-pyroscope-tracer gst-pyroscope-inspect)
-profiles=(release debug)
+profiles=(release debug native)
 
 die () {
   printf '%s: %s\n' "${0##*/}" "$*" >&2
@@ -47,9 +47,13 @@ configure () {
       -Dtests=disabled) ;;
     debug) options=(--buildtype=debug -Doptimization=g -Dwerror=true
       -Dtests=enabled) ;;
+    # As release, but with tests, and with the flags of the GStreamer that
+    # gstreamer-native/ builds.
+    native*) options=(--buildtype=debugoptimized -Dtests=enabled
+      --native-file "$root/gstreamer-native/native.flags.ini") ;;
   esac
   options+=("${@:2}")
-  local stamp="$root ${options[*]}"
+  local stamp="$root ${PKG_CONFIG_PATH-} ${options[*]}"
   if [ -e "$build/build.ninja" ] \
     && [ "$(cat "$build/.configured" 2>/dev/null)" = "$stamp" ]; then
     return

@@ -5,6 +5,7 @@
   test.py                      everything but the suite `slow`
   test.py --slow               that suite, too
   test.py --server URL         the end-to-end tests against a real server
+  test.py --profile native     with that build, inside gstreamer-native's shell
   test.py RUNNER...            only these: programs, server, end-to-end
 
 Exits with 1 if anything failed, nothing ran, or a test left a process or a
@@ -26,8 +27,6 @@ import summary
 
 ROOT = Path(__file__).resolve().parent.parent
 TARGET = ROOT / "target"
-BUILD = TARGET / ".build-debug"
-RESULTS = TARGET / "test-results"
 END_TO_END = ROOT / "tracer/pyroscope/tests/e2e"
 PR_SET_CHILD_SUBREAPER = 36  # prctl(2)
 
@@ -80,21 +79,32 @@ def left_behind(name):
     return summary.Counts(failures=failures)
 
 
-def build():
+class Profile:
+    """Where one profile's build, files and results are."""
+
+    def __init__(self, name):
+        self.name = name
+        self.build = TARGET / f".build-{name}"
+        self.files = TARGET / name
+        self.results = TARGET / ("test-results" if name == "debug"
+                                 else f"test-results-{name}")
+
+
+def build(profile):
     for package in "gst-pyroscope-tracer", "gst-pyroscope-inspect":
-        subprocess.run([ROOT / "ci/build-package.sh", package, "debug"],
+        subprocess.run([ROOT / "ci/build-package.sh", package, profile.name],
                        check=True, stdin=subprocess.DEVNULL)
-    subprocess.run(["ninja", "-C", BUILD, "--quiet", "all"], check=True,
-                   stdin=subprocess.DEVNULL)
+    subprocess.run(["ninja", "-C", profile.build, "--quiet", "all"],
+                   check=True, stdin=subprocess.DEVNULL)
 
 
-def programs(environment, slow):
+def programs(profile, environment, slow):
     """The test programs in C, by meson."""
-    log = BUILD / "meson-logs/testlog.json"
+    log = profile.build / "meson-logs/testlog.json"
     log.unlink(missing_ok=True)
     files = Path(environment["TMPDIR"])
     before = set(files.iterdir())
-    run("programs", ["meson", "test", "-C", BUILD, "--no-rebuild",
+    run("programs", ["meson", "test", "-C", profile.build, "--no-rebuild",
                      "--print-errorlogs"] + ([] if slow else ["--no-suite",
                                                               "slow"]),
         3600, env=dict(environment, CK_TAP_LOG_FILE_NAME="-"))
@@ -104,9 +114,9 @@ def programs(environment, slow):
     return counts
 
 
-def server(environment):
+def server(profile, environment):
     """The test server's own tests, by go."""
-    log = RESULTS / "server.json"
+    log = profile.results / "server.json"
     with open(log, "w", encoding="utf-8") as output:
         status = run("server", ["go", "test", "-json", "-timeout", "300s",
                                 "./..."], 1200, cwd=ROOT / "ci/pushserver",
@@ -120,9 +130,9 @@ def server(environment):
     return counts
 
 
-def end_to_end(environment, url):
+def end_to_end(profile, environment, url):
     """The end-to-end tests, by pytest, and those of these scripts."""
-    log = RESULTS / "end-to-end.xml"
+    log = profile.results / "end-to-end.xml"
     log.unlink(missing_ok=True)
     environment = dict(environment)
     if url:
@@ -139,7 +149,7 @@ def end_to_end(environment, url):
         [shutil.which("pytest-3") or "pytest", "-q", "-rs", "-p", "no:cacheprovider",
          "--timeout=180", f"--junitxml={log}",
          f"--basetemp={environment['TMPDIR']}/pytest", END_TO_END]
-        + ([] if url else [ROOT / "ci/tests"]),
+        + ([] if url else [ROOT / "ci/tests", ROOT / "gstreamer-native/tests"]),
         3600, cwd=ROOT, env=environment)
     return summary.from_runner("end-to-end", summary.from_pytest, log)
 
@@ -150,6 +160,7 @@ def main():
                                      RawDescriptionHelpFormatter)
     parser.add_argument("--slow", action="store_true")
     parser.add_argument("--server", metavar="URL")
+    parser.add_argument("--profile", default="debug", type=Profile)
     parser.add_argument("runner", nargs="*",
                         choices=["programs", "server", "end-to-end", []])
     arguments = parser.parse_args()
@@ -159,23 +170,26 @@ def main():
 
     # Processes whose parent has gone become ours, so none gets away.
     ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
-    RESULTS.mkdir(parents=True, exist_ok=True)
+    profile = arguments.profile
+    profile.results.mkdir(parents=True, exist_ok=True)
     total = summary.Counts()
     files = tempfile.mkdtemp(prefix="gst-pyroscope-test-")
     environment = dict(
-        os.environ, TMPDIR=files, GST_PLUGIN_PATH=str(TARGET / "debug"),
-        GST_REGISTRY=str(RESULTS / "gstreamer-registry.bin"),
-        GST_PYROSCOPE_INSPECT=str(TARGET / "debug/gst-pyroscope-inspect"),
+        os.environ, TMPDIR=files,
+        GST_REGISTRY=str(profile.results / "gstreamer-registry.bin"),
+        GST_PYROSCOPE_INSPECT=str(profile.files / "gst-pyroscope-inspect"),
         PYTHONDONTWRITEBYTECODE="1")
+    if profile.name == "debug":  # gstreamer-native's shell has its own path
+        environment["GST_PLUGIN_PATH"] = str(profile.files)
     try:
-        build()
+        build(profile)
         for name in runners:
             if name == "programs":
-                total.add(programs(environment, arguments.slow))
+                total.add(programs(profile, environment, arguments.slow))
             elif name == "server":
-                total.add(server(environment))
+                total.add(server(profile, environment))
             else:
-                total.add(end_to_end(environment, arguments.server))
+                total.add(end_to_end(profile, environment, arguments.server))
             total.add(left_behind(name))
     except subprocess.CalledProcessError:
         total.failures.append("the build failed")
@@ -185,7 +199,7 @@ def main():
     print()
     for failure in total.failures:
         print(f"failed: {failure}")
-    (RESULTS / "summary.txt").write_text(f"{total}\n", encoding="utf-8")
+    (profile.results / "summary.txt").write_text(f"{total}\n", encoding="utf-8")
     print(total, flush=True)
     return 0 if total.ok else 1
 

@@ -163,8 +163,10 @@ def set_environment(tree, env):
     """Change the environment env for the tree."""
 
     def prepend(name, folders):
-        old = [env[name]] if env.get(name) else []
-        value = os.pathsep.join([*map(str, folders), *old])
+        first = [str(folder) for folder in folders]
+        rest = [p for p in env.get(name, "").split(os.pathsep)
+                if p and p not in first]
+        value = os.pathsep.join(first + rest)
         if value:
             env[name] = value
 
@@ -286,7 +288,7 @@ def main():
             if env[name] != os.environ.get(name):
                 print(f"export {name}={shlex.quote(env[name])}")
         return 0
-    if plugin is None:
+    if plugin is None and not command:
         print("gst-env: our plugin is not built; for the element's profile "
               "run `just build-package gst-pyroscope-tracer native`",
               file=sys.stderr)

@@ -206,6 +206,13 @@ def test_the_callers_versioned_names_do_not_hide_the_trees(tree):
     assert "unset GST_REGISTRY_1_0\n" in done.stdout
 
 
+def test_inside_itself_it_changes_nothing(tree):
+    once = environment("--builddir", tree)
+    twice = environment("--builddir", tree, env=dict(once))
+    # Then nothing is printed, and the evaluating shell has only its own.
+    assert "GST_ENV" in once and "GST_ENV" not in twice
+
+
 def test_names_with_spaces_and_quotes_survive_a_shells_eval(tmp_path):
     build = make_tree(tmp_path / "it's a tree; $HOME")
     assert environment("--builddir", build)["GST_REGISTRY"] == (
