@@ -106,6 +106,26 @@ pyro_debug_info_exists (PyroElfFile *file)
   return FALSE;
 }
 
+/* Whether the last string of each string section ends: dwarf_getsrclines() of
+ * elfutils 0.188 takes it for granted. To be asked after dwarf_begin_elf(),
+ * which has unpacked the sections. */
+static gboolean
+strings_end (PyroElfFile *file)
+{
+  static const gchar *const names[]
+      = { ".debug_str", ".debug_line_str", ".zdebug_str", ".zdebug_line_str" };
+
+  for (guint i = 0; i < G_N_ELEMENTS (names); i++) {
+    Elf_Scn *section = pyro_elf_file_find_section (file, names[i]);
+    Elf_Data *data = section != NULL ? elf_getdata (section, NULL) : NULL;
+
+    if (data != NULL && data->d_size > 0 && data->d_buf != NULL
+        && ((const gchar *)data->d_buf)[data->d_size - 1] != '\0')
+      return FALSE;
+  }
+  return TRUE;
+}
+
 /* Reads FILE's DWARF and lets go of its descriptor: libdw has all sections in
  * memory once it has begun. */
 static Dwarf *
@@ -121,9 +141,14 @@ begin (PyroElfFile *file, guint64 *total)
     return NULL;
   }
   dwarf = dwarf_begin_elf (file->elf, DWARF_C_READ, NULL);
-  if (dwarf == NULL)
+  if (dwarf == NULL) {
     g_info ("debug information of %s not used: %s", file->path,
             dwarf_errmsg (-1));
+  } else if (!strings_end (file)) {
+    g_info ("debug information of %s not used: unterminated strings",
+            file->path);
+    g_clear_pointer (&dwarf, dwarf_end);
+  }
   pyro_elf_file_forget_fd (file);
   *total += size;
   return dwarf;
