@@ -140,9 +140,12 @@ pyro_pairs_strip_brackets (const gchar *text)
   return bare;
 }
 
-/* Says that ITEM, which its name stands for where it is secret, is not used. */
-static void G_GNUC_PRINTF (3, 4)
-    leave_out (Pairs *pairs, const gchar *item, const gchar *format, ...)
+static void leave_out (Pairs *pairs, const gchar *item, const gchar *format,
+                       ...) G_GNUC_PRINTF (3, 4);
+
+/* Says that ITEM is not used, and why; NULL: it must not be shown. */
+static void
+leave_out (Pairs *pairs, const gchar *item, const gchar *format, ...)
 {
   g_autofree gchar *shown = NULL, *reason = NULL;
   va_list args;
@@ -170,8 +173,8 @@ find_pair (Pairs *pairs, const gchar *key, gboolean fold_case)
   return NULL;
 }
 
-/* Takes VALUE. FALSE: it was a second one of the same name. */
-static gboolean
+/* Takes VALUE. */
+static void
 put_pair (Pairs *pairs, const gchar *key, gchar *value, gboolean fold_case)
 {
   PyroLabel *other = find_pair (pairs, key, fold_case);
@@ -185,12 +188,11 @@ put_pair (Pairs *pairs, const gchar *key, gchar *value, gboolean fold_case)
                        pairs->setting->name, shown, pairs->origin);
     g_free ((gchar *)other->value);
     other->value = value;
-    return FALSE;
+    return;
   }
   label.key = g_strdup (key);
   label.value = value;
   g_array_append_val (pairs->list, label);
-  return TRUE;
 }
 
 /* KEY as a label name: [a-zA-Z_][a-zA-Z0-9_]*. KEY is valid UTF-8 and not
@@ -259,7 +261,7 @@ add_tag (Pairs *pairs, const gchar *item, const gchar *key, const gchar *value)
   if (strcmp (name, key) != 0) {
     g_autofree gchar *shown = pyro_settings_quote (key);
 
-    pyro_settings_say (pairs->messages, PYRO_MESSAGE_WARNING,
+    pyro_settings_say (pairs->messages, PYRO_MESSAGE_INFO,
                        "%s: %s from %s is no label name (letters, digits and "
                        "_, no digit first); %s is used",
                        pairs->setting->name, shown, pairs->origin, name);

@@ -211,7 +211,7 @@ pyro_setting_parse (const PyroSetting *setting, const gchar *text,
     if (note != NULL) {
       g_autofree gchar *shown = pyro_setting_show_text (setting, text);
 
-      pyro_settings_say (messages, PYRO_MESSAGE_WARNING, "%s: %s from %s %s",
+      pyro_settings_say (messages, PYRO_MESSAGE_INFO, "%s: %s from %s %s",
                          setting->name, shown, origin, note);
     }
     value->string = g_steal_pointer (&own);

@@ -152,6 +152,8 @@ test_headers (void)
     { "{\"A\":\"b\"}x", NULL, NULL },
     { "{\"A\":{\"B\":\"c\"}}", NULL, NULL },
     { "{\"A\":\"\\ud83d\"}", NULL, NULL },
+    { "{\"A\":\"\\ud83d\\uffff\"}", NULL, NULL },
+    { "{\"A\":\"\\ude00\"}", NULL, NULL },
     { "{\"A\":\"\\u0000\"}", NULL, NULL },
     { "{\"A\":\"\\x\"}", NULL, NULL },
     { "{\"A\":\"", NULL, NULL },

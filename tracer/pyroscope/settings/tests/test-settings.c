@@ -263,6 +263,7 @@ test_authentication (void)
       "server-url=http://u:p@a,basic-auth-user=v,basic-auth-password=q", NULL);
   g_auto (Fixture) split
       = fixture ("server-url=http://u@a,basic-auth-password=q", NULL);
+  g_auto (Fixture) injected = fixture ("server-url=http://u%0d%0aX:p@a", NULL);
   g_auto (Fixture) token
       = fixture ("server-url=http://u:p@a,auth-token=t,"
                  "http-headers=AUTHORIZATION=x,A=b,tenant-id=i",
@@ -281,6 +282,10 @@ test_authentication (void)
   assert_n_messages (&split, 0);
   g_assert_cmpstr (split.s->basic_auth_user, ==, "u");
   g_assert_cmpstr (split.s->basic_auth_password, ==, "q");
+
+  assert_n_messages (&injected, 1);
+  g_assert_cmpstr (injected.s->server_url, ==, "http://a");
+  g_assert_cmpstr (injected.s->basic_auth_user, ==, "");
 
   assert_n_messages (&token, 2);
   g_assert_cmpstr (token.s->basic_auth_user, ==, "");
@@ -328,11 +333,31 @@ test_copy (void)
     g_assert_true (*pyro_setting_string (&table[i], copy)
                    != *pyro_setting_string (&table[i], f.s));
   }
+  g_array_set_size (f.s->tag_list, 0);
+  g_array_set_size (f.s->header_list, 0);
   fixture_clear (&f);
   assert_list (copy->tag_list, "a=b");
   assert_list (copy->header_list, "C=d");
   g_assert_cmpstr (copy->auth_token, ==, "t");
   pyro_settings_free (NULL);
+}
+
+/* What is used, if changed, is no warning. */
+static void
+test_levels (void)
+{
+  g_auto (Fixture) used = fixture ("server-url=a,tags=b-c=d", NULL);
+  g_auto (Fixture) not_used = fixture ("server-url=ftp://a,tags=b", NULL);
+
+  assert_n_messages (&used, 2);
+  assert_n_messages (&not_used, 2);
+  for (guint i = 0; i < 2; i++) {
+    const PyroSettingsMessage *m = g_ptr_array_index (used.messages, i);
+    const PyroSettingsMessage *n = g_ptr_array_index (not_used.messages, i);
+
+    g_assert_cmpint (m->level, ==, PYRO_MESSAGE_INFO);
+    g_assert_cmpint (n->level, ==, PYRO_MESSAGE_WARNING);
+  }
 }
 
 /* Messages may be of no interest, and do not grow without bound. */
@@ -371,6 +396,7 @@ main (int argc, char **argv)
                    test_authentication);
   g_test_add_func ("/settings/one line tells what is done", test_describe);
   g_test_add_func ("/settings/a copy stands alone", test_copy);
+  g_test_add_func ("/settings/what is used is no warning", test_levels);
   g_test_add_func ("/settings/messages are bounded", test_messages);
   return g_test_run ();
 }
