@@ -70,7 +70,7 @@ else
 fi || die "GStreamer $version did not compile; the error is above"
 
 "$native/link-distribution-plugins.sh" "$tree"
-built=$(du -sm --exclude=.lock "$tree" | cut -f1)
+built=$(du -sm "$tree" | cut -f1)
 echo "gstreamer-native: GStreamer $version is ready in ${tree#"$root"/}" \
   "($built MB); enter it with" \
   "gstreamer-native/gst-env.py$([ "$tree" = "$root/target/gstreamer-native" ] \
