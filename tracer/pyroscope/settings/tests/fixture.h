@@ -6,7 +6,17 @@
  */
 #pragma once
 
+#include "settings/message.h"
 #include "settings/table.h"
+
+/* Says which case is tested, on one line, as TAP wants it. */
+static inline void
+note_case (const gchar *text)
+{
+  g_autofree gchar *quoted = pyro_settings_quote (text != NULL ? text : "");
+
+  g_test_message ("%s", quoted);
+}
 
 typedef struct {
   PyroSettings *s;

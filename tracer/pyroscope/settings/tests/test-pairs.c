@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "fixture.h"
 #include "settings/json.h"
-#include "settings/message.h"
 #include "settings/pairs.h"
 #include "settings/value.h"
 
@@ -22,7 +21,7 @@ check_cases (const gchar *name, const Case *cases, guint n_cases)
     g_autoptr (GArray) list = pyro_pairs_parse (
         setting, cases[i].text, "GST_PYROSCOPE_X", &why, f.messages);
 
-    g_test_message ("%s", cases[i].text);
+    note_case (cases[i].text);
     if (cases[i].wanted == NULL) {
       g_assert_null (list);
       g_assert_nonnull (why);

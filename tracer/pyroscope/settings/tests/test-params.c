@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "fixture.h"
-#include "settings/message.h"
 #include "settings/params.h"
 
 typedef struct {
@@ -31,7 +30,7 @@ check_cases (const Case *cases, guint n_cases)
     gchar **values = pyro_settings_params_split (cases[i].params, messages);
     g_autofree gchar *text = join_values (values);
 
-    g_test_message ("%s", cases[i].params);
+    note_case (cases[i].params);
     for (guint j = 0; j < messages->len; j++)
       g_test_message (
           "  %s",
@@ -239,7 +238,7 @@ test_nearest (void)
     const PyroSetting *nearest
         = pyro_setting_nearest (cases[i].name, &is_misspelling);
 
-    g_test_message ("%s", cases[i].name);
+    note_case (cases[i].name);
     g_assert_cmpint (is_misspelling, ==, cases[i].is_misspelling);
     if (cases[i].nearest == NULL)
       g_assert_false (is_misspelling);

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "fixture.h"
-#include "settings/message.h"
 #include "settings/value.h"
 
 static void
@@ -248,7 +247,7 @@ test_secrets (void)
     g_auto (Fixture) f = fixture (cases[i].params, cases[i].environment);
     g_autofree gchar *line = pyro_settings_describe (f.s);
 
-    g_test_message ("%s", cases[i].params);
+    note_case (cases[i].params);
     g_assert_true (is_hidden (&f, "hush"));
     g_assert_null (strstr (line, "hush"));
     g_assert_null (strstr (f.s->server_url, "hush"));

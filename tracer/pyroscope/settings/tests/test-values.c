@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "fixture.h"
 #include "settings/check.h"
-#include "settings/message.h"
 #include "settings/value.h"
 
 #include <glib/gstdio.h>
@@ -24,7 +23,7 @@ check_cases (const gchar *name, const Case *cases, guint n_cases)
     gboolean good
         = pyro_setting_parse (setting, cases[i].text, "x", &value, &why, NULL);
 
-    g_test_message ("%s: %s", name, cases[i].text);
+    note_case (cases[i].text);
     if (cases[i].wanted == NULL) {
       g_assert_false (good);
       g_assert_nonnull (strstr (why, cases[i].why));
@@ -239,7 +238,7 @@ test_userinfo (void)
     g_autofree gchar *user = NULL, *password = NULL;
     gboolean taken = pyro_url_take_userinfo (&url, &user, &password);
 
-    g_test_message ("%s", cases[i].url);
+    note_case (cases[i].url);
     g_assert_cmpint (taken, ==, cases[i].rest != NULL);
     if (!taken)
       continue;
