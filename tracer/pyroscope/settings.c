@@ -206,8 +206,8 @@ pyro_settings_new (const gchar *params, gchar **environment,
   if (is_set (settings->basic_auth_password)
       && !is_set (settings->basic_auth_user))
     pyro_settings_say (messages, PYRO_MESSAGE_WARNING,
-                       "basic-auth-password is not used, as there is no "
-                       "basic-auth-user; set that, too");
+                       "basic-auth-password is set, but basic-auth-user is "
+                       "not: the user is sent as empty; set it, too");
   return settings;
 }
 

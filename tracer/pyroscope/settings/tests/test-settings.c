@@ -177,7 +177,7 @@ test_wrong_values (void)
     { NULL, "GST_PYROSCOPE_sample_rate=1", "GST_PYROSCOPE_sample_rate" },
     { NULL, "GST_PYROSCOPE_=1", "GST_PYROSCOPE_" },
     { "auth-token=t,basic-auth-user=u", NULL, "auth-token&wins" },
-    { "basic-auth-password=p", NULL, "no basic-auth-user" },
+    { "basic-auth-password=p", NULL, "basic-auth-user is not&set it" },
     { "auth-token=t,http-headers=authorization=x", NULL,
       "Authorization&auth-token" },
     { "basic-auth-user=u,http-headers=Authorization=x", NULL,
