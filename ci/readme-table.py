@@ -14,6 +14,7 @@ README = ROOT / "README.md"
 BEGIN = "<!-- dependencies: from ci/packages.txt, by `just format` -->\n"
 END = "<!-- end of dependencies -->"
 FOR = {"any": "running recipes", "build": "building", "demo": "the demo",
+       "native": "GStreamer from source",
        "test": "the tests", "lint": "lint and format"}
 
 
@@ -24,7 +25,7 @@ def rows():
         group, package, check, reason = line.split(None, 3)
         kind, _, what = check.partition(":")
         elsewhere = {"cmd": f"`{what}`", "pc": f"`{what}` (pkg-config)",
-                     "py": f"Python module `{what}`",
+                     "header": f"header `{what}`", "py": f"Python module `{what}`",
                      "element": f"element `{what}`", "-": ""}[kind]
         if package.startswith("pypi:"):
             name = package.removeprefix("pypi:")

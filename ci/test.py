@@ -143,7 +143,7 @@ def end_to_end(profile, environment, url):
     if helpers.returncode:
         return summary.Counts(
             failures=["end-to-end: the test server cannot be built"])
-    environment["PUSHSERVER"] = helpers.stdout.strip().splitlines()[-1]
+    environment["PYROSCOPE_PUSHSERVER"] = helpers.stdout.strip().splitlines()[-1]
     target = environment.get("PYROSCOPE_URL") or "the test server of this tree"
     run(f"end-to-end, against {target}",
         [shutil.which("pytest-3") or "pytest", "-q", "-rs", "-p", "no:cacheprovider",
