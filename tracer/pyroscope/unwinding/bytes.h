@@ -22,7 +22,7 @@ typedef struct {
 static inline size_t
 pyro_bytes_left (const PyroBytes *bytes)
 {
-  return (size_t) (bytes->end - bytes->at);
+  return (size_t)(bytes->end - bytes->at);
 }
 
 static inline bool
@@ -75,7 +75,7 @@ pyro_bytes_uleb (PyroBytes *bytes)
       bytes->bad = true;
       return 0;
     }
-    value |= (uint64_t) (byte & 0x7f) << shift;
+    value |= (uint64_t)(byte & 0x7f) << shift;
     shift += 7;
   } while (byte & 0x80);
   return bytes->bad ? 0 : value;
@@ -94,12 +94,12 @@ pyro_bytes_sleb (PyroBytes *bytes)
       bytes->bad = true;
       return 0;
     }
-    value |= (uint64_t) (byte & 0x7f) << shift;
+    value |= (uint64_t)(byte & 0x7f) << shift;
     shift += 7;
   } while (byte & 0x80);
   if (shift < 64 && (byte & 0x40))
     value |= UINT64_MAX << shift;
-  return bytes->bad ? 0 : (int64_t) value;
+  return bytes->bad ? 0 : (int64_t)value;
 }
 
 /* N bytes as a cursor of their own. */

@@ -78,14 +78,13 @@ on_row (guint64 address, const PyroCfiState *state, gpointer data)
   if (!builder->has_last
       || memcmp (state, &builder->last_state, sizeof *state) != 0) {
     builder->last_state = *state;
-    builder->last_packed
-        = pyro_rule_set_pack (builder->rules, state, builder->is_signal,
-                              builder->input->with_saved);
+    builder->last_packed = pyro_rule_set_pack (
+        builder->rules, state, builder->is_signal, builder->input->with_saved);
     builder->has_last = TRUE;
     if (builder->last_packed == PYRO_SPECIAL_UNSUPPORTED)
       builder->statistics->n_unsupported++;
   }
-  add_row (builder, (guint32) (address - builder->input->segment_start),
+  add_row (builder, (guint32)(address - builder->input->segment_start),
            builder->last_packed);
 }
 
@@ -121,12 +120,11 @@ read_functions (Builder *builder, PyroCfiReader *reader)
     if (fde.start < input->segment_start || offset >= text_size
         || fde.length == 0)
       continue;
-    function.start = (guint32) offset;
-    function.limit
-        = (guint32) (offset + MIN (fde.length, text_size - offset));
+    function.start = (guint32)offset;
+    function.limit = (guint32)(offset + MIN (fde.length, text_size - offset));
     function.cie = fde.cie;
-    function.program = (guint32) (fde.program.at - input->data);
-    function.program_size = (guint32) (fde.program.end - fde.program.at);
+    function.program = (guint32)(fde.program.at - input->data);
+    function.program_size = (guint32)(fde.program.end - fde.program.at);
     is_sorted = is_sorted && function.start >= previous;
     previous = function.start;
     g_array_append_val (functions, function);
@@ -179,7 +177,7 @@ compile_function (Builder *builder, PyroCfiReader *reader,
   if (!pyro_cfi_execute (cie, &initial->state, &fde, on_row, builder,
                          &bad_from)) {
     builder->statistics->n_truncated++;
-    add_row (builder, (guint32) (bad_from - input->segment_start),
+    add_row (builder, (guint32)(bad_from - input->segment_start),
              PYRO_SPECIAL_UNSUPPORTED);
   }
 }
@@ -257,18 +255,18 @@ pyro_cfi_compile (const PyroCfiInput *input, PyroRuleSet *rules,
   builder.statistics = statistics;
   builder.last_rule = PYRO_SPECIAL_NONE;
   if (input->segment_limit > input->segment_start)
-    builder.text_size = (guint32) MIN (
+    builder.text_size = (guint32)MIN (
         input->segment_limit - input->segment_start, G_MAXUINT32);
   builder.n_buckets
       = (builder.text_size >> PYRO_BUCKET_SHIFT)
         + ((builder.text_size & (PYRO_BUCKET_SIZE - 1)) != 0 ? 1 : 0);
-  builder.first = g_new (guint32, (gsize) builder.n_buckets + 1);
+  builder.first = g_new (guint32, (gsize)builder.n_buckets + 1);
   builder.rows = g_array_sized_new (FALSE, FALSE, sizeof (guint32),
                                     builder.n_buckets * 16);
 
-  reader = pyro_cfi_reader_new (input->data,
-                                MIN (input->size, (gsize) G_MAXUINT32),
-                                input->address, input->is_debug_frame);
+  reader
+      = pyro_cfi_reader_new (input->data, MIN (input->size, (gsize)G_MAXUINT32),
+                             input->address, input->is_debug_frame);
   functions = read_functions (&builder, reader);
   compile_functions (&builder, reader, functions);
   table = finish (&builder);
@@ -283,5 +281,5 @@ gsize
 pyro_table_get_size (const PyroTable *table)
 {
   return sizeof *table
-         + ((gsize) table->n_buckets + 1 + table->n_rows) * sizeof (guint32);
+         + ((gsize)table->n_buckets + 1 + table->n_rows) * sizeof (guint32);
 }

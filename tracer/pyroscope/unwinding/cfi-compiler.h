@@ -13,13 +13,13 @@
 G_BEGIN_DECLS
 
 typedef struct {
-  const guint8 *data;      /* the section, or at least up to its terminator */
+  const guint8 *data; /* the section, or at least up to its terminator */
   gsize size;
-  guint64 address;         /* of DATA, in the same space as the segment's */
+  guint64 address; /* of DATA, in the same space as the segment's */
   gboolean is_debug_frame;
   guint64 segment_start;
-  guint64 segment_limit;   /* at most 4 GiB after start */
-  gboolean with_saved;     /* carry the callee-saved registers' slots */
+  guint64 segment_limit; /* at most 4 GiB after start */
+  gboolean with_saved;   /* carry the callee-saved registers' slots */
 } PyroCfiInput;
 
 typedef struct {

@@ -43,8 +43,8 @@ read_breg (PyroBytes *bytes, guint32 *reg, gint32 *offset)
   value = pyro_bytes_sleb (bytes);
   if (bytes->bad || number > 255 || !fits (value))
     return FALSE;
-  *reg = (guint32) number;
-  *offset = (gint32) value;
+  *reg = (guint32)number;
+  *offset = (gint32)value;
   return TRUE;
 }
 
@@ -110,12 +110,13 @@ read_addend (PyroBytes *bytes, gint32 *add)
   }
   if (bytes->bad || value > G_MAXINT32 || pyro_bytes_left (bytes) != 0)
     return FALSE;
-  *add = (gint32) value;
+  *add = (gint32)value;
   return TRUE;
 }
 
 /* breg; deref [; constant; plus]: functions that realign their stack keep the
- * CFA in a slot of their frame. breg alone is a long form of a register rule. */
+ * CFA in a slot of their frame. breg alone is a long form of a register rule.
+ */
 static gboolean
 read_deref (PyroBytes bytes, PyroCfiState *state)
 {

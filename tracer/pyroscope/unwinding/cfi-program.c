@@ -80,7 +80,7 @@ set_slot (Machine *machine, guint64 reg, PyroSlotKind kind, gint64 offset)
   if (slot == NULL)
     return;
   slot->kind = kind;
-  slot->offset = (gint32) offset;
+  slot->offset = (gint32)offset;
   if (slot->offset != offset)
     slot->kind = PYRO_SLOT_OTHER;
 }
@@ -90,7 +90,7 @@ set_slot (Machine *machine, guint64 reg, PyroSlotKind kind, gint64 offset)
 static gint64
 factored (const Machine *machine, gint64 factor)
 {
-  return (gint64) ((guint64) factor * (guint64) machine->cie->data_align);
+  return (gint64)((guint64)factor * (guint64)machine->cie->data_align);
 }
 
 static void
@@ -98,8 +98,7 @@ restore_slot (Machine *machine, guint64 reg)
 {
   PyroSlot *slot = find_slot (machine->cie, &machine->state, reg);
   PyroCfiState unset = { 0 };
-  PyroCfiState initial
-      = machine->initial != NULL ? *machine->initial : unset;
+  PyroCfiState initial = machine->initial != NULL ? *machine->initial : unset;
 
   if (slot != NULL)
     *slot = *find_slot (machine->cie, &initial, reg);
@@ -108,7 +107,7 @@ restore_slot (Machine *machine, guint64 reg)
 static void
 set_cfa_register (Machine *machine, guint64 reg)
 {
-  machine->state.cfa_reg = (guint32) MIN (reg, 255);
+  machine->state.cfa_reg = (guint32)MIN (reg, 255);
 }
 
 static void
@@ -117,7 +116,7 @@ set_cfa_offset (Machine *machine, gint64 offset)
   PyroCfiState *state = &machine->state;
 
   state->cfa_shape = PYRO_CFA_SHAPE_REGISTER;
-  state->cfa_offset = (gint32) offset;
+  state->cfa_offset = (gint32)offset;
   if (state->cfa_offset != offset)
     state->cfa_shape = PYRO_CFA_SHAPE_OTHER;
 }
@@ -144,7 +143,7 @@ execute_one (Machine *machine, guint8 op, PyroBytes *bytes)
   case CFA_OFFSET_EXTENDED:
     reg = pyro_bytes_uleb (bytes);
     set_slot (machine, reg, PYRO_SLOT_CFA,
-              factored (machine, (gint64) pyro_bytes_uleb (bytes)));
+              factored (machine, (gint64)pyro_bytes_uleb (bytes)));
     return TRUE;
   case CFA_OFFSET_EXTENDED_SF:
     reg = pyro_bytes_uleb (bytes);
@@ -154,13 +153,14 @@ execute_one (Machine *machine, guint8 op, PyroBytes *bytes)
   case CFA_GNU_NEGATIVE_OFFSET_EXTENDED:
     reg = pyro_bytes_uleb (bytes);
     set_slot (machine, reg, PYRO_SLOT_CFA,
-              (gint64) (0 - (guint64) factored (
-                                machine, (gint64) pyro_bytes_uleb (bytes))));
+              (gint64)(0
+                       - (guint64)factored (machine,
+                                            (gint64)pyro_bytes_uleb (bytes))));
     return TRUE;
   case CFA_VAL_OFFSET:
     reg = pyro_bytes_uleb (bytes);
     set_slot (machine, reg, PYRO_SLOT_IS_CFA,
-              factored (machine, (gint64) pyro_bytes_uleb (bytes)));
+              factored (machine, (gint64)pyro_bytes_uleb (bytes)));
     return TRUE;
   case CFA_VAL_OFFSET_SF:
     reg = pyro_bytes_uleb (bytes);
@@ -179,7 +179,7 @@ execute_one (Machine *machine, guint8 op, PyroBytes *bytes)
   case CFA_REGISTER:
     reg = pyro_bytes_uleb (bytes);
     set_slot (machine, reg, PYRO_SLOT_REGISTER,
-              (gint64) MIN (pyro_bytes_uleb (bytes), 255));
+              (gint64)MIN (pyro_bytes_uleb (bytes), 255));
     return TRUE;
   case CFA_REMEMBER_STATE:
     if (machine->n_remembered == MAX_REMEMBERED)
@@ -193,7 +193,7 @@ execute_one (Machine *machine, guint8 op, PyroBytes *bytes)
     return TRUE;
   case CFA_DEF_CFA:
     set_cfa_register (machine, pyro_bytes_uleb (bytes));
-    set_cfa_offset (machine, (gint64) pyro_bytes_uleb (bytes));
+    set_cfa_offset (machine, (gint64)pyro_bytes_uleb (bytes));
     return TRUE;
   case CFA_DEF_CFA_SF:
     set_cfa_register (machine, pyro_bytes_uleb (bytes));
@@ -203,7 +203,7 @@ execute_one (Machine *machine, guint8 op, PyroBytes *bytes)
     set_cfa_register (machine, pyro_bytes_uleb (bytes));
     return TRUE;
   case CFA_DEF_CFA_OFFSET:
-    set_cfa_offset (machine, (gint64) pyro_bytes_uleb (bytes));
+    set_cfa_offset (machine, (gint64)pyro_bytes_uleb (bytes));
     return TRUE;
   case CFA_DEF_CFA_OFFSET_SF:
     set_cfa_offset (machine, factored (machine, pyro_bytes_sleb (bytes)));
@@ -265,7 +265,7 @@ execute (Machine *machine, guint8 op, PyroBytes *bytes)
   switch (op & 0xc0) {
   case CFA_OFFSET:
     set_slot (machine, op & 0x3f, PYRO_SLOT_CFA,
-              factored (machine, (gint64) pyro_bytes_uleb (bytes)));
+              factored (machine, (gint64)pyro_bytes_uleb (bytes)));
     return TRUE;
   case CFA_RESTORE:
     restore_slot (machine, op & 0x3f);
@@ -312,8 +312,7 @@ pyro_cfi_execute (const PyroCie *cie, const PyroCfiState *initial,
     gboolean is_move;
     guint64 delta = read_move (&machine, op, &bytes, &is_move);
 
-    if (is_move ? bytes.bad
-                : !execute (&machine, op, &bytes) || bytes.bad) {
+    if (is_move ? bytes.bad : !execute (&machine, op, &bytes) || bytes.bad) {
       *bad_from = machine.location;
       return FALSE;
     }

@@ -48,8 +48,8 @@ typedef enum {
 
 /* The rules in force at one address. */
 typedef struct {
-  gint32 cfa_shape;   /* PyroCfaShape */
-  guint32 cfa_reg;    /* DWARF number */
+  gint32 cfa_shape; /* PyroCfaShape */
+  guint32 cfa_reg;  /* DWARF number */
   gint32 cfa_offset;
   gint32 cfa_add;
   PyroSlot slots[PYRO_N_TRACKED];

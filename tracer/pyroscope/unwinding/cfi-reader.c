@@ -71,7 +71,7 @@ static guint64
 read_pointer (PyroCfiReader *reader, PyroBytes *bytes, guint8 encoding,
               guint8 address_size)
 {
-  guint64 place = reader->address + (guint64) (bytes->at - reader->data);
+  guint64 place = reader->address + (guint64)(bytes->at - reader->data);
   guint64 value;
 
   switch (encoding & PE_FORMAT) {
@@ -92,13 +92,13 @@ read_pointer (PyroCfiReader *reader, PyroBytes *bytes, guint8 encoding,
     value = pyro_bytes_uint (bytes, 8);
     break;
   case PE_SLEB128:
-    value = (guint64) pyro_bytes_sleb (bytes);
+    value = (guint64)pyro_bytes_sleb (bytes);
     break;
   case PE_SDATA2:
-    value = (guint64) (gint64) (gint16) pyro_bytes_uint (bytes, 2);
+    value = (guint64)(gint64)(gint16)pyro_bytes_uint (bytes, 2);
     break;
   case PE_SDATA4:
-    value = (guint64) (gint64) (gint32) pyro_bytes_uint (bytes, 4);
+    value = (guint64)(gint64)(gint32)pyro_bytes_uint (bytes, 4);
     break;
   default:
     bytes->bad = TRUE;
@@ -194,7 +194,7 @@ static gboolean
 read_cie (PyroCie *cie, PyroBytes bytes)
 {
   guint8 version = pyro_bytes_u8 (&bytes);
-  const char *letters = (const char *) bytes.at;
+  const char *letters = (const char *)bytes.at;
   const guint8 *zero;
 
   memset (cie, 0, sizeof *cie);
@@ -241,7 +241,7 @@ next_entry (PyroCfiReader *reader, PyroBytes *entry, gboolean *is_64bit)
 static guint
 find_cie (PyroCfiReader *reader, guint64 offset)
 {
-  gpointer key = (gpointer) (gsize) (offset + 1);
+  gpointer key = (gpointer)(gsize)(offset + 1);
   guint index;
 
   if (reader->last_cie != NO_CIE && offset == reader->last_offset)
@@ -304,7 +304,7 @@ pyro_cfi_reader_next (PyroCfiReader *reader, PyroFde *fde)
   gboolean is_64bit;
 
   while (next_entry (reader, &entry, &is_64bit)) {
-    guint64 id_at = (guint64) (entry.at - reader->data);
+    guint64 id_at = (guint64)(entry.at - reader->data);
     guint64 id;
 
     if (reader->is_debug_frame) {

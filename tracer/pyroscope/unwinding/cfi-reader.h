@@ -20,17 +20,17 @@ typedef struct {
   gint64 data_align;
   guint64 ra_register;
   guint8 address_size;
-  guint8 fde_encoding;  /* DW_EH_PE_*, .debug_frame: absolute */
-  gboolean has_data;    /* FDEs carry augmentation data */
-  gboolean is_signal;   /* its functions are signal trampolines */
-  gboolean is_usable;   /* FALSE: an augmentation that is not known */
-  PyroBytes program;    /* the initial instructions */
+  guint8 fde_encoding; /* DW_EH_PE_*, .debug_frame: absolute */
+  gboolean has_data;   /* FDEs carry augmentation data */
+  gboolean is_signal;  /* its functions are signal trampolines */
+  gboolean is_usable;  /* FALSE: an augmentation that is not known */
+  PyroBytes program;   /* the initial instructions */
 } PyroCie;
 
 typedef struct {
-  guint64 start;     /* address */
-  guint64 length;    /* bytes of code; start + length does not wrap */
-  guint cie;         /* index, for pyro_cfi_reader_get_cie */
+  guint64 start;  /* address */
+  guint64 length; /* bytes of code; start + length does not wrap */
+  guint cie;      /* index, for pyro_cfi_reader_get_cie */
   PyroBytes program;
 } PyroFde;
 
@@ -39,8 +39,7 @@ typedef struct _PyroCfiReader PyroCfiReader;
 /* ADDRESS: where the section's first byte stands in the address space that
  * pc-relative pointers mean (run-time, or the file's). */
 PyroCfiReader *pyro_cfi_reader_new (const guint8 *data, gsize size,
-                                    guint64 address,
-                                    gboolean is_debug_frame);
+                                    guint64 address, gboolean is_debug_frame);
 void pyro_cfi_reader_free (PyroCfiReader *reader);
 
 /* The next FDE that can be understood. FALSE at the terminator, at the end of

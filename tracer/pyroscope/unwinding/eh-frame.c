@@ -31,9 +31,8 @@ read_header (const PyroLoadedModule *module, guint64 *eh_frame)
   pyro_bytes_uint (&bytes, 2);
   switch (encoding) {
   case PE_PCREL_SDATA4:
-    *eh_frame
-        = module->eh_frame_hdr + 4
-          + (guint64) (gint64) (gint32) pyro_bytes_uint (&bytes, 4);
+    *eh_frame = module->eh_frame_hdr + 4
+                + (guint64)(gint64)(gint32)pyro_bytes_uint (&bytes, 4);
     break;
   case PE_PCREL_SDATA8:
     *eh_frame = module->eh_frame_hdr + 4 + pyro_bytes_uint (&bytes, 8);
@@ -64,7 +63,7 @@ pyro_eh_frame_copy (const PyroLoadedModule *module, guint64 *address)
     if (*address < segment->start || *address >= segment->limit
         || !segment->is_readable)
       continue;
-    size = (gsize) MIN (segment->limit - *address, MAX_EH_FRAME);
+    size = (gsize)MIN (segment->limit - *address, MAX_EH_FRAME);
     copy = g_try_malloc (size);
     if (copy == NULL)
       return NULL;

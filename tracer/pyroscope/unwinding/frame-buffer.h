@@ -36,8 +36,7 @@ pyro_frame_buffer_add (PyroFrameBuffer *buffer, uintptr_t pc)
   if (n < buffer->max)
     buffer->pcs[n] = pc;
   else if (buffer->tail > 0)
-    buffer->pcs[buffer->max - buffer->tail
-                + (n - buffer->max) % buffer->tail]
+    buffer->pcs[buffer->max - buffer->tail + (n - buffer->max) % buffer->tail]
         = pc;
 }
 
@@ -64,13 +63,13 @@ pyro_frame_buffer_finish (PyroFrameBuffer *buffer, PyroWalk *walk)
   walk->omitted = 0;
   walk->gap = 0;
   if (buffer->n <= buffer->max) {
-    walk->depth = (uint16_t) buffer->n;
+    walk->depth = (uint16_t)buffer->n;
     return;
   }
   omitted = buffer->n - buffer->max;
-  walk->depth = (uint16_t) buffer->max;
-  walk->omitted = (uint16_t) (omitted > UINT16_MAX ? UINT16_MAX : omitted);
-  walk->gap = (uint16_t) head;
+  walk->depth = (uint16_t)buffer->max;
+  walk->omitted = (uint16_t)(omitted > UINT16_MAX ? UINT16_MAX : omitted);
+  walk->gap = (uint16_t)head;
   if (buffer->tail > 0) {
     oldest = omitted % buffer->tail;
     pyro_frame_buffer_reverse (buffer->pcs + head, oldest);

@@ -48,7 +48,7 @@ pyro_unwind_by_frame_pointers (const PyroUnwindSources *sources,
       break;
     }
 #if defined(__aarch64__)
-    ra &= ((uintptr_t) 1 << 48) - 1; /* pointer authentication */
+    ra &= ((uintptr_t)1 << 48) - 1; /* pointer authentication */
 #endif
     if (ra == 0) {
       walk->end = PYRO_STACK_COMPLETE;

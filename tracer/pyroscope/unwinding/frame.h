@@ -14,6 +14,7 @@ typedef struct {
   PyroStackBounds stack;
   bool exact; /* regs.pc is where it stopped, not a return address; the scratch
                * registers are its own */
+  bool crossed_signal; /* some frame before it was a signal's */
 } PyroFrame;
 
 /* The word at ADDRESS, if it is aligned and lies in the stack. */
@@ -24,6 +25,6 @@ pyro_stack_read (const PyroStackBounds *stack, uintptr_t address,
   if (address % sizeof (uintptr_t) != 0 || address < stack->low
       || address >= stack->high || stack->high - address < sizeof (uintptr_t))
     return false;
-  *word = *(const uintptr_t *) (address + (uintptr_t) stack->shift);
+  *word = *(const uintptr_t *)(address + (uintptr_t)stack->shift);
   return true;
 }

@@ -73,16 +73,16 @@ read_memory (guint64 address, gsize size, void *out)
 
   if (!is_refused) {
     struct iovec local = { out, size };
-    struct iovec remote = { (void *) (gsize) address, size };
+    struct iovec remote = { (void *)(gsize)address, size };
     gssize n = process_vm_readv (getpid (), &local, 1, &remote, 1, 0);
 
     if (n >= 0)
-      return (gsize) n;
+      return (gsize)n;
     if (errno != ENOSYS && errno != EPERM)
       return 0;
     is_refused = TRUE;
   }
-  memcpy (out, (const void *) (gsize) address, size);
+  memcpy (out, (const void *)(gsize)address, size);
   return size;
 }
 
@@ -96,9 +96,8 @@ on_first (struct dl_phdr_info *info, size_t size, void *data)
 {
   Counters *counters = data;
 
-  counters->is_known
-      = size >= offsetof (struct dl_phdr_info, dlpi_subs)
-                    + sizeof info->dlpi_subs;
+  counters->is_known = size >= offsetof (struct dl_phdr_info, dlpi_subs)
+                                   + sizeof info->dlpi_subs;
   if (counters->is_known) {
     counters->adds = info->dlpi_adds;
     counters->subs = info->dlpi_subs;
@@ -129,8 +128,8 @@ find_build_id (const guint8 *notes, gsize size, guint8 *id)
 
     memcpy (&note, notes + at, sizeof note);
     at += sizeof note;
-    name_size = ((gsize) note.n_namesz + 3) & ~(gsize) 3;
-    descriptor_size = ((gsize) note.n_descsz + 3) & ~(gsize) 3;
+    name_size = ((gsize)note.n_namesz + 3) & ~(gsize)3;
+    descriptor_size = ((gsize)note.n_descsz + 3) & ~(gsize)3;
     if (size - at < name_size || size - at - name_size < descriptor_size)
       return 0;
     if (note.n_type == NT_GNU_BUILD_ID && note.n_namesz == 4
@@ -171,10 +170,9 @@ on_module (struct dl_phdr_info *info, size_t info_size, void *data)
   const char *name = info->dlpi_name != NULL ? info->dlpi_name : "";
   Record record = { .bias = info->dlpi_addr,
                     .n_phdrs = n_phdrs,
-                    .name_size = (guint32) strlen (name) + 1 };
+                    .name_size = (guint32)strlen (name) + 1 };
   gsize phdrs_size = n_phdrs * sizeof (ElfW (Phdr));
-  gsize size = (sizeof record + phdrs_size + record.name_size + 7)
-               & ~(gsize) 7;
+  gsize size = (sizeof record + phdrs_size + record.name_size + 7) & ~(gsize)7;
   guint i;
 
   arena->needed += size;
@@ -219,7 +217,7 @@ read_record (const guint8 *at, gsize *size)
 
   memcpy (&record, at, sizeof record);
   phdrs_size = record.n_phdrs * sizeof (ElfW (Phdr));
-  module->name = g_strdup ((const gchar *) at + sizeof record + phdrs_size);
+  module->name = g_strdup ((const gchar *)at + sizeof record + phdrs_size);
   module->bias = record.bias;
   module->build_id_size = record.build_id_size;
   memcpy (module->build_id, record.build_id, sizeof record.build_id);
@@ -243,7 +241,7 @@ read_record (const guint8 *at, gsize *size)
         g_array_append_val (module->segments, segment);
     }
   }
-  *size = (sizeof record + phdrs_size + record.name_size + 7) & ~(gsize) 7;
+  *size = (sizeof record + phdrs_size + record.name_size + 7) & ~(gsize)7;
   return module;
 }
 

@@ -24,7 +24,7 @@ typedef struct {
 } PyroLoadSegment;
 
 typedef struct {
-  gchar *name;    /* the loader's; "" for the program itself */
+  gchar *name; /* the loader's; "" for the program itself */
   guint64 bias;
   guint64 eh_frame_hdr; /* run-time address of PT_GNU_EH_FRAME, or 0 */
   guint8 build_id[PYRO_MAX_BUILD_ID];

@@ -3,11 +3,22 @@
 
 #include "memory-map-layout.h"
 
+#define PAGE_SIZE 4096u
+
+#if defined(__x86_64__)
+/* System V ABI, AMD64 supplement, 3.2.2: a signal leaves it alone, and leaf
+ * functions save registers there. */
+#define RED_ZONE 128u
+#else
+#define RED_ZONE 0u
+#endif
+
 bool
 pyro_memory_map_find_stack (const PyroMemoryMap *map, uintptr_t sp,
                             PyroStackBounds *out)
 {
   const PyroStackMapping *base;
+  uintptr_t bottom;
   size_t n;
 
   if (map == NULL || map->n_stacks == 0)
@@ -23,7 +34,9 @@ pyro_memory_map_find_stack (const PyroMemoryMap *map, uintptr_t sp,
   }
   if (sp < base->floor || sp >= base->limit)
     return false;
-  out->low = sp;
+  /* The page of sp is there even where the mapping has grown since. */
+  bottom = sp < base->start ? sp & ~(uintptr_t)(PAGE_SIZE - 1) : base->start;
+  out->low = sp - bottom < RED_ZONE ? bottom : sp - RED_ZONE;
   out->high = base->limit;
   out->shift = 0;
   return true;
@@ -40,7 +53,7 @@ pyro_memory_map_find_own_stack (const PyroMemoryMap *map, uintptr_t sp,
     uintptr_t control_block;
 
     /* Not by reading %fs:0, which faults in a thread without TLS. */
-    __asm__ ("rdfsbase %0" : "=r"(control_block));
+    __asm__("rdfsbase %0" : "=r"(control_block));
     if (control_block > sp && control_block < out->high)
       out->high = control_block;
   }

@@ -20,7 +20,7 @@ struct _PyroMemoryMap {
   size_t size; /* bytes, with everything below */
   size_t n_stacks;
   size_t n_codes;
-  bool has_fsgsbase; /* rdfsbase may be executed */
+  bool has_fsgsbase;              /* rdfsbase may be executed */
   const PyroStackMapping *stacks; /* sorted, disjoint */
   const PyroCodeMapping *codes;   /* sorted, disjoint */
   const char *names;

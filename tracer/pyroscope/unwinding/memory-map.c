@@ -64,7 +64,7 @@ read_maps (PyroMemoryWatch *watch)
   int fd;
 
   g_snprintf (path, sizeof path, "/proc/self/task/%ld/maps",
-              (long) syscall (SYS_gettid));
+              (long)syscall (SYS_gettid));
   fd = open (path, O_RDONLY | O_CLOEXEC);
   if (fd < 0)
     return false;
@@ -93,7 +93,7 @@ read_maps (PyroMemoryWatch *watch)
     }
     if (n == 0)
       break;
-    used += (gsize) n;
+    used += (gsize)n;
   }
   close (fd);
   watch->text->data[used] = 0;
@@ -158,12 +158,12 @@ parse_line (Builder *builder, char *line, uintptr_t *previous_limit)
       .start = start,
       .limit = limit,
       .file_offset = offset,
-      .name = (uint32_t) builder->names->len,
+      .name = (uint32_t)builder->names->len,
       .kind = code_kind (path),
       .readable = perms[0] == 'r',
     };
 
-    g_string_append_len (builder->names, path, (gssize) strlen (path) + 1);
+    g_string_append_len (builder->names, path, (gssize)strlen (path) + 1);
     g_array_append_val (builder->codes, code);
   }
   *previous_limit = limit;
@@ -177,7 +177,7 @@ build (PyroMemoryWatch *watch)
     .codes = g_array_new (FALSE, FALSE, sizeof (PyroCodeMapping)),
     .names = g_string_new (NULL),
   };
-  char *line = (char *) watch->text->data;
+  char *line = (char *)watch->text->data;
   uintptr_t previous_limit = 0;
   gsize stacks_size, codes_size, size;
   PyroMemoryMap *map;
@@ -204,14 +204,14 @@ build (PyroMemoryWatch *watch)
 #if defined(__x86_64__)
   map->has_fsgsbase = (getauxval (AT_HWCAP2) & FSGSBASE_BIT) != 0;
 #endif
-  at = (char *) (map + 1);
+  at = (char *)(map + 1);
   if (stacks_size > 0)
     memcpy (at, builder.stacks->data, stacks_size);
-  map->stacks = (const PyroStackMapping *) at;
+  map->stacks = (const PyroStackMapping *)at;
   at += stacks_size;
   if (codes_size > 0)
     memcpy (at, builder.codes->data, codes_size);
-  map->codes = (const PyroCodeMapping *) at;
+  map->codes = (const PyroCodeMapping *)at;
   at += codes_size;
   if (builder.names->len > 0)
     memcpy (at, builder.names->str, builder.names->len);

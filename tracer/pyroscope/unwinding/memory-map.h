@@ -55,9 +55,10 @@ void pyro_memory_watch_reclaim (PyroMemoryWatch *watch,
 /* The map in force, or NULL. Handler-safe. */
 const PyroMemoryMap *pyro_memory_map_published (void);
 
-/* The readable and writable mapping that holds SP, with low clipped to SP. The
- * main thread's stack grows: an SP below the mapping [stack] but above its
- * neighbour belongs to it. Handler-safe. */
+/* The readable and writable mapping that holds SP, with low clipped to SP (on
+ * x86_64: to its red zone, 128 bytes below, as far as that is mapped). The main
+ * thread's stack grows: an SP below the mapping [stack] but above its neighbour
+ * belongs to it. Handler-safe. */
 bool pyro_memory_map_find_stack (const PyroMemoryMap *map, uintptr_t sp,
                                  PyroStackBounds *out);
 
@@ -69,8 +70,8 @@ bool pyro_memory_map_find_own_stack (const PyroMemoryMap *map, uintptr_t sp,
                                      PyroStackBounds *out);
 
 /* The executable mapping that holds PC, or NULL. Handler-safe. */
-const PyroCodeMapping *pyro_memory_map_find_code (const PyroMemoryMap *map,
-                                                  uintptr_t pc);
+const PyroCodeMapping *
+pyro_memory_map_find_code (const PyroMemoryMap *map, uintptr_t pc);
 
 /* The path of a mapping, "" if it has none. Not for the handler. */
 const char *pyro_memory_map_code_name (const PyroMemoryMap *map,

@@ -82,7 +82,7 @@ module_free (gpointer data)
 static void
 loaded_clear (gpointer data)
 {
-  shared_table_unref (((Loaded *) data)->table);
+  shared_table_unref (((Loaded *)data)->table);
 }
 
 PyroModules *
@@ -121,15 +121,13 @@ pyro_modules_free (PyroModules *modules)
 /* The module of that identity, made at its first sight. Takes PATH and
  * BUILD_ID. */
 static PyroModule *
-intern_module (PyroModules *modules, gchar *path, gchar *build_id,
-               guint64 bias, guint64 start, guint64 limit,
-               guint64 file_offset)
+intern_module (PyroModules *modules, gchar *path, gchar *build_id, guint64 bias,
+               guint64 start, guint64 limit, guint64 file_offset)
 {
   gchar *identity = g_strdup_printf (
       "%" G_GINT64_MODIFIER "x-%" G_GINT64_MODIFIER "x %" G_GINT64_MODIFIER
       "x %" G_GINT64_MODIFIER "x %s %s",
-      start, limit, bias, file_offset, build_id != NULL ? build_id : "-",
-      path);
+      start, limit, bias, file_offset, build_id != NULL ? build_id : "-", path);
   PyroModule *module = g_hash_table_lookup (modules->by_identity, identity);
 
   if (module != NULL) {
@@ -160,7 +158,7 @@ program_path (void)
   if (path != NULL)
     return path;
   /* No /proc: what execve was called with. */
-  started_as = (const gchar *) getauxval (AT_EXECFN);
+  started_as = (const gchar *)getauxval (AT_EXECFN);
   return g_strdup (started_as != NULL ? started_as : "[program]");
 }
 
@@ -267,10 +265,9 @@ add_loaded (PyroModules *modules, const PyroLoadedModule *loaded, GArray *list)
         if (!has_looked)
           section = pyro_eh_frame_copy (loaded, &address);
         has_looked = TRUE;
-        entry.table
-            = compile_table (modules, entry.module, section, address);
+        entry.table = compile_table (modules, entry.module, section, address);
         modules->statistics.compile_ns
-            += (guint64) (g_get_monotonic_time () - before) * 1000;
+            += (guint64)(g_get_monotonic_time () - before) * 1000;
       }
     }
     g_array_append_val (list, entry);
@@ -417,10 +414,10 @@ find_mapping (PyroModules *modules, guintptr pc)
     return intern_module (modules, g_strdup ("[anon]"), NULL, code->start,
                           code->start, code->limit, 0);
   default:
-    return intern_module (
-        modules, g_strdup (pyro_memory_map_code_name (map, code)), NULL,
-        code->start - code->file_offset, code->start, code->limit,
-        code->file_offset);
+    return intern_module (modules,
+                          g_strdup (pyro_memory_map_code_name (map, code)),
+                          NULL, code->start - code->file_offset, code->start,
+                          code->limit, code->file_offset);
   }
 }
 

@@ -41,7 +41,7 @@ typedef struct {
   guint n_truncated;   /* FDEs: known in part */
   guint n_unsupported; /* rows: CFI that no rule can hold */
   guint64 compile_ns;
-  guint n_retired;     /* tables that wait for pyro_modules_reclaim */
+  guint n_retired; /* tables that wait for pyro_modules_reclaim */
 } PyroModulesStatistics;
 
 /* WITH_TABLES: also compile unwind tables and publish them. One PyroModules
@@ -70,15 +70,16 @@ const PyroUnwindTables *pyro_modules_published (void);
 
 /* Frees tables that were replaced, if IS_QUIESCENT tells that every handler
  * that could hold them has returned since (the sampling room knows). */
-void pyro_modules_reclaim (PyroModules *modules,
-                           gboolean (*is_quiescent) (gpointer data),
-                           gpointer data);
+void
+pyro_modules_reclaim (PyroModules *modules,
+                      gboolean (*is_quiescent) (gpointer data), gpointer data);
 
 void pyro_modules_get_statistics (PyroModules *modules,
                                   PyroModulesStatistics *statistics);
 
 /* Around fork(): the loader's lock must not be held by a thread that will be
- * missing in the child. prepare waits for a copy in progress, at most 100 ms. */
+ * missing in the child. prepare waits for a copy in progress, at most 100 ms.
+ */
 void pyro_modules_fork_prepare (void);
 void pyro_modules_fork_done (gboolean in_child);
 

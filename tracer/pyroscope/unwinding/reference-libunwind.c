@@ -21,23 +21,23 @@ fill_context (unw_context_t *context, const PyroRegisters *regs)
   /* libunwind's context is the kernel's on this processor. */
   greg_t *gregs = context->uc_mcontext.gregs;
 
-  gregs[REG_RIP] = (greg_t) regs->pc;
-  gregs[REG_RSP] = (greg_t) regs->sp;
-  gregs[REG_RBP] = (greg_t) regs->fp;
-  gregs[REG_RBX] = (greg_t) regs->rbx;
-  gregs[REG_R12] = (greg_t) regs->r12;
-  gregs[REG_R13] = (greg_t) regs->r13;
-  gregs[REG_R14] = (greg_t) regs->r14;
-  gregs[REG_R15] = (greg_t) regs->r15;
-  gregs[REG_RAX] = (greg_t) regs->rax;
-  gregs[REG_RCX] = (greg_t) regs->rcx;
-  gregs[REG_RDX] = (greg_t) regs->rdx;
-  gregs[REG_RSI] = (greg_t) regs->rsi;
-  gregs[REG_RDI] = (greg_t) regs->rdi;
-  gregs[REG_R8] = (greg_t) regs->r8;
-  gregs[REG_R9] = (greg_t) regs->r9;
-  gregs[REG_R10] = (greg_t) regs->r10;
-  gregs[REG_R11] = (greg_t) regs->r11;
+  gregs[REG_RIP] = (greg_t)regs->pc;
+  gregs[REG_RSP] = (greg_t)regs->sp;
+  gregs[REG_RBP] = (greg_t)regs->fp;
+  gregs[REG_RBX] = (greg_t)regs->rbx;
+  gregs[REG_R12] = (greg_t)regs->r12;
+  gregs[REG_R13] = (greg_t)regs->r13;
+  gregs[REG_R14] = (greg_t)regs->r14;
+  gregs[REG_R15] = (greg_t)regs->r15;
+  gregs[REG_RAX] = (greg_t)regs->rax;
+  gregs[REG_RCX] = (greg_t)regs->rcx;
+  gregs[REG_RDX] = (greg_t)regs->rdx;
+  gregs[REG_RSI] = (greg_t)regs->rsi;
+  gregs[REG_RDI] = (greg_t)regs->rdi;
+  gregs[REG_R8] = (greg_t)regs->r8;
+  gregs[REG_R9] = (greg_t)regs->r9;
+  gregs[REG_R10] = (greg_t)regs->r10;
+  gregs[REG_R11] = (greg_t)regs->r11;
 #elif defined(__aarch64__)
   context->uc_mcontext.pc = regs->pc;
   context->uc_mcontext.sp = regs->sp;
@@ -71,7 +71,7 @@ walk_by_libunwind (const PyroRegisters *regs, PyroFrameBuffer *buffer)
       return PYRO_STACK_UNREADABLE;
     if (unw_get_reg (&cursor, UNW_REG_IP, &pc) < 0 || pc == 0)
       return PYRO_STACK_COMPLETE;
-    pyro_frame_buffer_add (buffer, (uintptr_t) pc + was_signal);
+    pyro_frame_buffer_add (buffer, (uintptr_t)pc + was_signal);
   }
   return PYRO_STACK_TOO_DEEP;
 }
@@ -106,8 +106,7 @@ pyro_reference_libunwind_warm_up (void)
   unw_cursor_t cursor;
 
   unw_set_caching_policy (unw_local_addr_space, UNW_CACHE_GLOBAL);
-  if (unw_getcontext (&context) != 0
-      || unw_init_local (&cursor, &context) != 0)
+  if (unw_getcontext (&context) != 0 || unw_init_local (&cursor, &context) != 0)
     return;
   while (unw_step (&cursor) > 0)
     continue;

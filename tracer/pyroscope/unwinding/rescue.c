@@ -5,9 +5,9 @@
 
 #include "tables.h"
 
-/* Hand-written functions keep small frames: what is further away than this
- * (4 KiB) would be somebody else's return address. */
-#define MAX_SCAN_WORDS 512
+/* 8 KiB. x264's trellis functions keep 4.5 KiB of tables on the stack; no
+ * other hand-written function seen here has more than 1 KiB. */
+#define MAX_SCAN_WORDS 1024
 
 /* ORC's longest functions here take less than 4 KiB. */
 #define MAX_ORC_FUNCTION 16384
@@ -22,7 +22,7 @@ enum { RBX = 3, RBP = 5, R12 = 12, R15 = 15 };
 static bool
 follows_call (uintptr_t ra, uintptr_t low)
 {
-  const uint8_t *end = (const uint8_t *) ra;
+  const uint8_t *end = (const uint8_t *)ra;
   uintptr_t available = ra - low;
   unsigned length;
 
@@ -31,9 +31,9 @@ follows_call (uintptr_t ra, uintptr_t low)
   for (length = 2; length <= 7 && length <= available; length++) {
     unsigned modrm, mod, rm, needed;
 
-    if (end[-(int) length] != 0xff)
+    if (end[-(int)length] != 0xff)
       continue;
-    modrm = end[-(int) length + 1];
+    modrm = end[-(int)length + 1];
     if (((modrm >> 3) & 7) != 2)
       continue;
     mod = modrm >> 6;
@@ -48,8 +48,7 @@ follows_call (uintptr_t ra, uintptr_t low)
     if (needed == length)
       return true;
     /* [disp32] with neither base nor rip: a SIB whose base is 5. */
-    if (mod == 0 && rm == 4 && length == 7
-        && (end[-(int) length + 2] & 7) == 5)
+    if (mod == 0 && rm == 4 && length == 7 && (end[-(int)length + 2] & 7) == 5)
       return true;
   }
   return false;
@@ -93,7 +92,7 @@ count_pops (uintptr_t pc, uintptr_t limit)
   int pops = 0;
 
   while (limit - pc >= 3) {
-    const uint8_t *bytes = (const uint8_t *) pc;
+    const uint8_t *bytes = (const uint8_t *)pc;
     unsigned length = decode_pop (bytes);
 
     if (length > 0) {
@@ -127,8 +126,8 @@ pyro_rescue_orc (const PyroUnwindSources *sources, const PyroCodeMapping *code,
   low = code->start;
   if (pc - low > MAX_ORC_FUNCTION)
     low = pc - MAX_ORC_FUNCTION;
-  for (start = pc & ~(uintptr_t) 15;; start -= 16) {
-    if (*(const uint32_t *) start == endbr64)
+  for (start = pc & ~(uintptr_t)15;; start -= 16) {
+    if (*(const uint32_t *)start == endbr64)
       break;
     if (start < low + 16)
       return false;
@@ -136,7 +135,7 @@ pyro_rescue_orc (const PyroUnwindSources *sources, const PyroCodeMapping *code,
 
   /* The prologue, as far as it has been executed. */
   for (at = start + 4; at < pc && code->limit - at >= 3;) {
-    const uint8_t *bytes = (const uint8_t *) at;
+    const uint8_t *bytes = (const uint8_t *)at;
     unsigned reg;
     unsigned length = decode_push (bytes, &reg);
 
@@ -158,12 +157,12 @@ pyro_rescue_orc (const PyroUnwindSources *sources, const PyroCodeMapping *code,
   pops = count_pops (pc, code->limit);
   if (pops >= 0 && pops < pushes)
     pushes = pops;
-  slot = frame->regs.sp + (uintptr_t) pushes * sizeof (uintptr_t);
+  slot = frame->regs.sp + (uintptr_t)pushes * sizeof (uintptr_t);
   if (!pyro_stack_read (&frame->stack, slot, &ra))
     return false;
   if (rbp_slot >= 0 && rbp_slot < pushes
-      && !pyro_stack_read (&frame->stack,
-                           slot - (uintptr_t) (rbp_slot + 1) * 8, &fp))
+      && !pyro_stack_read (&frame->stack, slot - (uintptr_t)(rbp_slot + 1) * 8,
+                           &fp))
     return false;
 
   segment = pyro_tables_find_segment (sources->tables, ra - 1);
@@ -177,21 +176,13 @@ pyro_rescue_orc (const PyroUnwindSources *sources, const PyroCodeMapping *code,
   return true;
 }
 
-/* Code of the module that is being executed right now cannot be unmapped, so
- * its bytes may be read. Those of other modules are not: a dlclose may be under
- * way, and the word may be a relic of a call long since returned from. */
+/* Whether RA, found at SLOT, can be what a call in SEGMENT pushed. */
 static bool
-is_return_address (const PyroUnwindSources *sources,
-                   const PyroSegment *leaf_segment, uintptr_t slot,
-                   uintptr_t ra)
+is_return_address (const PyroSegment *segment, uintptr_t slot, uintptr_t ra,
+                   bool may_read)
 {
-  const PyroSegment *segment
-      = pyro_tables_find_segment (sources->tables, ra - 1);
-  uint32_t rule;
+  uint32_t rule = pyro_segment_find_rule (segment, ra - 1);
 
-  if (segment == NULL)
-    return false;
-  rule = pyro_segment_find_rule (segment, ra - 1);
   if ((rule & 3) == PYRO_RULE_OTHER)
     return false;
   if ((rule & 3) == PYRO_RULE_SP
@@ -200,18 +191,25 @@ is_return_address (const PyroUnwindSources *sources,
                  % ABI_ALIGNMENT
              != 0)
     return false;
-  if (segment == leaf_segment && segment->readable)
-    return follows_call (ra, segment->start);
-  return true;
+  return !may_read || follows_call (ra, segment->start);
 }
 
+/* Code of the module that is being executed right now cannot be unmapped, so
+ * its bytes may be read. Those of other modules are not: a dlclose may be under
+ * way, and the word may be a relic of a call long since returned from. */
 bool
 pyro_rescue_scan (const PyroUnwindSources *sources, const PyroFrame *frame,
                   unsigned *word, PyroFrame *caller)
 {
-  const PyroSegment *leaf_segment
-      = pyro_tables_find_segment (sources->tables, frame->regs.pc);
+  const PyroUnwindTables *tables = sources->tables;
+  const PyroSegment *own, *segment;
+  uintptr_t lowest, highest;
 
+  if (tables == NULL || tables->n_segments == 0)
+    return false;
+  own = pyro_tables_find_segment (tables, frame->regs.pc);
+  lowest = tables->segments[0].start;
+  highest = tables->segments[tables->n_segments - 1].limit;
   for (; *word < MAX_SCAN_WORDS; ++*word) {
     uintptr_t slot = frame->regs.sp + *word * sizeof (uintptr_t);
     uintptr_t ra;
@@ -221,7 +219,14 @@ pyro_rescue_scan (const PyroUnwindSources *sources, const PyroFrame *frame,
       continue;
     if (!pyro_stack_read (&frame->stack, slot, &ra))
       return false;
-    if (!is_return_address (sources, leaf_segment, slot, ra))
+    if (ra <= lowest || ra > highest)
+      continue;
+    segment = own != NULL && ra > own->start && ra <= own->limit
+                  ? own
+                  : pyro_tables_find_segment (tables, ra - 1);
+    if (segment == NULL
+        || !is_return_address (segment, slot, ra,
+                               segment == own && segment->readable))
       continue;
     *caller = *frame;
     caller->regs.pc = ra;

@@ -21,6 +21,5 @@ bool pyro_rescue_orc (const PyroUnwindSources *sources,
  * the return address of a call made by code with CFI. Makes *CALLER that
  * caller's frame (with FRAME's own frame pointer) and sets *WORD to the index
  * after it. False if there is none within the bound. */
-bool pyro_rescue_scan (const PyroUnwindSources *sources,
-                       const PyroFrame *frame, unsigned *word,
-                       PyroFrame *caller);
+bool pyro_rescue_scan (const PyroUnwindSources *sources, const PyroFrame *frame,
+                       unsigned *word, PyroFrame *caller);

@@ -214,7 +214,7 @@ convert_saved (const PyroCfiState *state, PyroRule *rule)
     if (slot->kind != PYRO_SLOT_CFA || slot->offset % 8 != 0
         || words < G_MININT16 || words > G_MAXINT16)
       return FALSE;
-    rule->saved[i] = (gint16) words;
+    rule->saved[i] = (gint16)words;
   }
   return TRUE;
 }
@@ -259,10 +259,10 @@ pyro_rule_set_pack (PyroRuleSet *set, const PyroCfiState *state,
   default:
     return PYRO_SPECIAL_UNSUPPORTED;
   }
-  rule.cfa_reg = (guint8) state->cfa_reg;
+  rule.cfa_reg = (guint8)state->cfa_reg;
   rule.cfa_offset = state->cfa_offset;
-  rule.cfa_add = state->cfa_shape == PYRO_CFA_SHAPE_REGISTER ? 0
-                                                             : state->cfa_add;
+  rule.cfa_add
+      = state->cfa_shape == PYRO_CFA_SHAPE_REGISTER ? 0 : state->cfa_add;
   if (!convert_slot (ra, &rule.ra_from, &rule.ra_offset)
       || !convert_slot (&state->slots[PYRO_TRACK_FP], &rule.fp_from,
                         &rule.fp_offset))

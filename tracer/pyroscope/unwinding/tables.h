@@ -41,8 +41,8 @@ enum {
 #define PYRO_RULE_SLOT(rule) (((rule) >> 14) & 0xff)
 #define PYRO_RULE_MAX_WORDS 0xfff
 #define PYRO_RULE_MAX_SLOT 0xff
-#define PYRO_RULE_PACK(kind, words, slot)                                     \
-  ((uint32_t) (kind) | (uint32_t) (words) << 2 | (uint32_t) (slot) << 14)
+#define PYRO_RULE_PACK(kind, words, slot) \
+  ((uint32_t)(kind) | (uint32_t)(words) << 2 | (uint32_t)(slot) << 14)
 
 #define PYRO_RULE_MAX_INDEX 0xfffff
 
@@ -73,7 +73,7 @@ typedef enum {
 
 /* 32 bytes: two to a cache line. Registers by their DWARF numbers. */
 typedef struct {
-  uint8_t cfa;     /* PyroCfaKind */
+  uint8_t cfa; /* PyroCfaKind */
   uint8_t cfa_reg;
   uint8_t ra_from; /* PyroFrom */
   uint8_t fp_from; /* PyroFrom */
@@ -109,7 +109,6 @@ struct _PyroUnwindTables {
   const PyroRule *rules;
 };
 
-
 /* The segment that holds ADDRESS, or NULL. */
 static inline const PyroSegment *
 pyro_tables_find_segment (const PyroUnwindTables *tables, uintptr_t address)
@@ -144,11 +143,11 @@ pyro_segment_find_rule (const PyroSegment *segment, uintptr_t address)
 
   if (table == NULL || offset >= table->text_size)
     return PYRO_SPECIAL_NONE;
-  bucket = (uint32_t) (offset >> PYRO_BUCKET_SHIFT);
+  bucket = (uint32_t)(offset >> PYRO_BUCKET_SHIFT);
   row = table->rows + table->first[bucket];
   n = table->first[bucket + 1] - table->first[bucket];
   /* The largest row with this key has this offset or a smaller one. */
-  key = (uint32_t) (offset & (PYRO_BUCKET_SIZE - 1)) << PYRO_ROW_RULE_BITS
+  key = (uint32_t)(offset & (PYRO_BUCKET_SIZE - 1)) << PYRO_ROW_RULE_BITS
         | PYRO_ROW_RULE_MASK;
   while (n > 1) {
     uint32_t half = n / 2;

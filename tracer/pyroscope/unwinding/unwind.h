@@ -13,15 +13,15 @@
 
 /* Why a walk ended. Kept small: it travels in 8 bits of each sample. */
 typedef enum {
-  PYRO_STACK_COMPLETE = 0,    /* reached the thread's start */
-  PYRO_STACK_NO_UNWIND_INFO,  /* code without CFI, no rescue possible */
-  PYRO_STACK_UNKNOWN_CODE,    /* pc outside every known module */
-  PYRO_STACK_UNREADABLE,      /* a read outside the thread's stack */
-  PYRO_STACK_NO_PROGRESS,     /* the CFA did not move towards the root */
-  PYRO_STACK_UNSUPPORTED,     /* a CFI rule that the tables cannot hold */
-  PYRO_STACK_TOO_DEEP,        /* the walk was given up before the root */
-  PYRO_STACK_UNKNOWN_STACK,   /* sp in no known stack */
-  PYRO_STACK_BUSY,            /* the reference unwinder was in use */
+  PYRO_STACK_COMPLETE = 0,   /* reached the thread's start */
+  PYRO_STACK_NO_UNWIND_INFO, /* code without CFI, no rescue possible */
+  PYRO_STACK_UNKNOWN_CODE,   /* pc outside every known module */
+  PYRO_STACK_UNREADABLE,     /* a read outside the thread's stack */
+  PYRO_STACK_NO_PROGRESS,    /* the CFA did not move towards the root */
+  PYRO_STACK_UNSUPPORTED,    /* a CFI rule that the tables cannot hold */
+  PYRO_STACK_TOO_DEEP,       /* the walk was given up before the root */
+  PYRO_STACK_UNKNOWN_STACK,  /* sp in no known stack */
+  PYRO_STACK_BUSY,           /* the reference unwinder was in use */
   PYRO_STACK_N_ENDS
 } PyroStackEnd;
 
@@ -31,9 +31,9 @@ typedef enum {
 typedef struct {
   uintptr_t pc;
   uintptr_t sp;
-  uintptr_t fp; /* rbp, x29 */
-  uintptr_t lr; /* aarch64 only */
-  uintptr_t rbx, r12, r13, r14, r15; /* x86_64 only */
+  uintptr_t fp;                                        /* rbp, x29 */
+  uintptr_t lr;                                        /* aarch64 only */
+  uintptr_t rbx, r12, r13, r14, r15;                   /* x86_64 only */
   uintptr_t rax, rcx, rdx, rsi, rdi, r8, r9, r10, r11; /* x86_64 scratch */
 } PyroRegisters;
 
@@ -94,14 +94,14 @@ typedef void (*PyroUnwindFunc) (const PyroUnwindSources *sources,
                                 unsigned max, PyroWalk *walk);
 
 /* By tables compiled from .eh_frame, with leaf rescue. */
-void pyro_unwind_by_tables (const PyroUnwindSources *sources,
-                            const PyroRegisters *regs,
-                            const PyroStackBounds *stack, uintptr_t *pcs,
-                            unsigned max, PyroWalk *walk);
+void
+pyro_unwind_by_tables (const PyroUnwindSources *sources,
+                       const PyroRegisters *regs, const PyroStackBounds *stack,
+                       uintptr_t *pcs, unsigned max, PyroWalk *walk);
 
 /* By the chain of frame pointers alone; SOURCES is not looked at. */
-void pyro_unwind_by_frame_pointers (const PyroUnwindSources *sources,
-                                    const PyroRegisters *regs,
-                                    const PyroStackBounds *stack,
-                                    uintptr_t *pcs, unsigned max,
-                                    PyroWalk *walk);
+void
+pyro_unwind_by_frame_pointers (const PyroUnwindSources *sources,
+                               const PyroRegisters *regs,
+                               const PyroStackBounds *stack, uintptr_t *pcs,
+                               unsigned max, PyroWalk *walk);

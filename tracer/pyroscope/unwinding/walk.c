@@ -14,7 +14,7 @@
 #define MAX_STEPS 4096
 
 /* How many guesses a rescue may try to follow to the root. */
-#define MAX_TRIALS 6
+#define MAX_TRIALS 16
 
 /* Not a PyroStackEnd: there is a caller. */
 #define GO_ON PYRO_STACK_N_ENDS
@@ -24,8 +24,8 @@ find_rule (const PyroUnwindSources *sources, uintptr_t pc)
 {
   PyroUnwindCache *cache = sources->cache;
   const PyroUnwindTables *tables = sources->tables;
-  unsigned slot = (unsigned) ((pc ^ pc >> 8 ^ pc >> 16)
-                              % PYRO_UNWIND_CACHE_SIZE);
+  unsigned slot
+      = (unsigned)((pc ^ pc >> 8 ^ pc >> 16) % PYRO_UNWIND_CACHE_SIZE);
   uint32_t rule;
 
   if (cache != NULL && tables != NULL && cache->entries[slot].pc == pc
@@ -61,15 +61,14 @@ register_value (const PyroFrame *frame, unsigned dwarf, uintptr_t *value)
 {
   if (dwarf >= 16 || (!frame->exact && !(CALLEE_SAVED >> dwarf & 1)))
     return false;
-  *value = *(const uintptr_t *) ((const char *) &frame->regs
-                                 + offset_by_dwarf[dwarf]);
+  *value = *(const uintptr_t *)((const char *)&frame->regs
+                                + offset_by_dwarf[dwarf]);
   return true;
 }
 
 /* In the order of PyroRule's saved. */
 static const uint8_t offset_by_saved[PYRO_N_SAVED]
-    = { OFFSET (rbx), OFFSET (r12), OFFSET (r13), OFFSET (r14),
-        OFFSET (r15) };
+    = { OFFSET (rbx), OFFSET (r12), OFFSET (r13), OFFSET (r14), OFFSET (r15) };
 
 static bool
 restore_saved (PyroFrame *frame, const PyroRule *rule, uintptr_t cfa)
@@ -78,10 +77,9 @@ restore_saved (PyroFrame *frame, const PyroRule *rule, uintptr_t cfa)
 
   for (i = 0; i < PYRO_N_SAVED; i++) {
     if (rule->saved[i] != 0
-        && !pyro_stack_read (&frame->stack,
-                             cfa + (uintptr_t) (rule->saved[i] * 8l),
-                             (uintptr_t *) ((char *) &frame->regs
-                                            + offset_by_saved[i])))
+        && !pyro_stack_read (
+            &frame->stack, cfa + (uintptr_t)(rule->saved[i] * 8l),
+            (uintptr_t *)((char *)&frame->regs + offset_by_saved[i])))
       return false;
   }
   return true;
@@ -94,18 +92,16 @@ static bool
 load_signal_registers (PyroFrame *frame)
 {
   static const uint8_t order[]
-      = { OFFSET (r8),  OFFSET (r9),  OFFSET (r10), OFFSET (r11),
-          OFFSET (r12), OFFSET (r13), OFFSET (r14), OFFSET (r15),
-          OFFSET (rdi), OFFSET (rsi), OFFSET (fp),  OFFSET (rbx),
-          OFFSET (rdx), OFFSET (rax), OFFSET (rcx), OFFSET (sp),
-          OFFSET (pc) };
+      = { OFFSET (r8),  OFFSET (r9),  OFFSET (r10), OFFSET (r11), OFFSET (r12),
+          OFFSET (r13), OFFSET (r14), OFFSET (r15), OFFSET (rdi), OFFSET (rsi),
+          OFFSET (fp),  OFFSET (rbx), OFFSET (rdx), OFFSET (rax), OFFSET (rcx),
+          OFFSET (sp),  OFFSET (pc) };
   uintptr_t at = frame->regs.sp + 40;
   unsigned i;
 
   for (i = 0; i < sizeof (order); i++) {
-    if (!pyro_stack_read (
-            &frame->stack, at + i * 8,
-            (uintptr_t *) ((char *) &frame->regs + order[i])))
+    if (!pyro_stack_read (&frame->stack, at + i * 8,
+                          (uintptr_t *)((char *)&frame->regs + order[i])))
       return false;
   }
   return true;
@@ -114,16 +110,23 @@ load_signal_registers (PyroFrame *frame)
 #elif defined(__aarch64__)
 
 /* Pointer authentication signs the bits above the user's address space. */
-#define RETURN_ADDRESS_BITS(ra) ((ra) & (((uintptr_t) 1 << 48) - 1))
+#define RETURN_ADDRESS_BITS(ra) ((ra) & (((uintptr_t)1 << 48) - 1))
 
 static bool
 register_value (const PyroFrame *frame, unsigned dwarf, uintptr_t *value)
 {
   switch (dwarf) {
-  case 29: *value = frame->regs.fp; return true;
-  case 30: *value = frame->regs.lr; return frame->exact;
-  case 31: *value = frame->regs.sp; return true;
-  default: return false;
+  case 29:
+    *value = frame->regs.fp;
+    return true;
+  case 30:
+    *value = frame->regs.lr;
+    return frame->exact;
+  case 31:
+    *value = frame->regs.sp;
+    return true;
+  default:
+    return false;
   }
 }
 
@@ -159,8 +162,8 @@ step_signal (const PyroUnwindSources *sources, PyroFrame *frame)
   if (!load_signal_registers (frame))
     return PYRO_STACK_UNREADABLE;
   frame->exact = true;
-  if (frame->regs.sp >= frame->stack.low
-      && frame->regs.sp < frame->stack.high)
+  frame->crossed_signal = true;
+  if (frame->regs.sp >= frame->stack.low && frame->regs.sp < frame->stack.high)
     return GO_ON;
   if (frame->stack.shift != 0
       || !pyro_memory_map_find_stack (sources->map, frame->regs.sp,
@@ -185,24 +188,24 @@ move_to (PyroFrame *frame, uintptr_t cfa, uintptr_t ra, uintptr_t fp)
 }
 
 static bool
-load_from (const PyroFrame *frame, PyroFrom from, int32_t offset,
-           uintptr_t cfa, uintptr_t same, uintptr_t *value)
+load_from (const PyroFrame *frame, PyroFrom from, int32_t offset, uintptr_t cfa,
+           uintptr_t same, uintptr_t *value)
 {
   switch (from) {
   case PYRO_FROM_SAME:
     *value = same;
     return true;
   case PYRO_FROM_CFA:
-    return pyro_stack_read (&frame->stack, cfa + (uintptr_t) (intptr_t) offset,
+    return pyro_stack_read (&frame->stack, cfa + (uintptr_t)(intptr_t)offset,
                             value);
   case PYRO_FROM_FP:
     return pyro_stack_read (
-        &frame->stack, frame->regs.fp + (uintptr_t) (intptr_t) offset, value);
+        &frame->stack, frame->regs.fp + (uintptr_t)(intptr_t)offset, value);
   case PYRO_FROM_SP:
     return pyro_stack_read (
-        &frame->stack, frame->regs.sp + (uintptr_t) (intptr_t) offset, value);
+        &frame->stack, frame->regs.sp + (uintptr_t)(intptr_t)offset, value);
   case PYRO_FROM_REGISTER:
-    return register_value (frame, (unsigned) offset, value);
+    return register_value (frame, (unsigned)offset, value);
   default:
     return false;
   }
@@ -215,15 +218,15 @@ step_by_indexed_rule (const PyroRule *rule, PyroFrame *frame)
 
   if (!register_value (frame, rule->cfa_reg, &base))
     return PYRO_STACK_UNSUPPORTED;
-  cfa = base + (uintptr_t) (intptr_t) rule->cfa_offset;
+  cfa = base + (uintptr_t)(intptr_t)rule->cfa_offset;
   switch (rule->cfa) {
   case PYRO_CFA_DEREF:
     if (!pyro_stack_read (&frame->stack, cfa, &cfa))
       return PYRO_STACK_UNREADABLE;
-    cfa += (uintptr_t) (intptr_t) rule->cfa_add;
+    cfa += (uintptr_t)(intptr_t)rule->cfa_add;
     break;
   case PYRO_CFA_PLT:
-    if ((frame->regs.pc & 15) >= (uintptr_t) rule->cfa_add)
+    if ((frame->regs.pc & 15) >= (uintptr_t)rule->cfa_add)
       cfa += 8;
     break;
   default:
@@ -233,8 +236,8 @@ step_by_indexed_rule (const PyroRule *rule, PyroFrame *frame)
     return PYRO_STACK_NO_PROGRESS; /* lr was overwritten by the call */
   if (!load_from (frame, rule->ra_from, rule->ra_offset, cfa, frame->regs.lr,
                   &ra)
-      || !load_from (frame, rule->fp_from, rule->fp_offset, cfa,
-                     frame->regs.fp, &fp)
+      || !load_from (frame, rule->fp_from, rule->fp_offset, cfa, frame->regs.fp,
+                     &fp)
       || !restore_saved (frame, rule, cfa))
     return PYRO_STACK_UNREADABLE;
   return move_to (frame, cfa, ra, fp);
@@ -244,14 +247,17 @@ step_by_indexed_rule (const PyroRule *rule, PyroFrame *frame)
 static inline PyroStackEnd
 step_by_common_rule (uint32_t rule, PyroFrame *frame)
 {
-  uintptr_t base
-      = (rule & 3) == PYRO_RULE_SP ? frame->regs.sp : frame->regs.fp;
+  uintptr_t base = (rule & 3) == PYRO_RULE_SP ? frame->regs.sp : frame->regs.fp;
   uintptr_t cfa = base + PYRO_RULE_WORDS (rule) * 8;
   uintptr_t slot = PYRO_RULE_SLOT (rule) * 8;
   uintptr_t fp = frame->regs.fp;
   uintptr_t ra;
 
-  if (slot != 0 && !pyro_stack_read (&frame->stack, cfa - slot, &fp))
+  /* In an epilogue the slot may be below the stack pointer already: compilers
+   * do not write DW_CFA_restore for what they pop. Within the red zone it still
+   * has the value, and further down the register has been restored. */
+  if (slot != 0 && !pyro_stack_read (&frame->stack, cfa - slot, &fp)
+      && cfa - slot >= frame->regs.sp)
     return PYRO_STACK_UNREADABLE;
 #if defined(__x86_64__)
   if (!pyro_stack_read (&frame->stack, cfa - 8, &ra))
@@ -313,29 +319,43 @@ walk_by_rules (const PyroUnwindSources *sources, PyroFrame *frame,
   return PYRO_STACK_TOO_DEEP;
 }
 
-/* Whether FRAME leads to the root, or at least to another interrupted function
- * that needs a rescue of its own. */
-static bool
-leads_on (const PyroUnwindSources *sources, const PyroFrame *frame)
+/* Where FRAME leads: to the root (or further than anybody follows), or at
+ * least through a signal's frame to another interrupted function. */
+typedef enum {
+  LEADS_ASTRAY,
+  LEADS_THROUGH_SIGNAL,
+  LEADS_TO_ROOT,
+} Lead;
+
+static Lead
+follow (const PyroUnwindSources *sources, const PyroFrame *frame)
 {
   PyroFrame trial = *frame;
   PyroFrameBuffer nowhere;
   PyroStackEnd end;
 
   pyro_frame_buffer_init (&nowhere, NULL, 0);
+  trial.crossed_signal = false;
   end = walk_by_rules (sources, &trial, &nowhere);
-  return end == PYRO_STACK_COMPLETE || end == PYRO_STACK_TOO_DEEP
-         || trial.exact;
+  if (end == PYRO_STACK_COMPLETE || end == PYRO_STACK_TOO_DEEP)
+    return trial.crossed_signal ? LEADS_THROUGH_SIGNAL : LEADS_TO_ROOT;
+  if (trial.exact
+      && (end == PYRO_STACK_NO_UNWIND_INFO || end == PYRO_STACK_UNKNOWN_CODE))
+    return LEADS_THROUGH_SIGNAL;
+  return LEADS_ASTRAY;
 }
 
-#if defined(__x86_64__)
 /* Hand-written code may use rbp for data. It then pushed the caller's, soon
  * after it was entered: among the words just below the return address. */
+#if defined(__x86_64__)
 #define MAX_SAVED_FP_WORDS 7
+#else
+#define MAX_SAVED_FP_WORDS 0
+#endif
 
-static bool
-leads_on_with_saved_fp (const PyroUnwindSources *sources,
-                        const PyroFrame *leaf, PyroFrame *caller)
+static Lead
+follow_with_saved_fp (const PyroUnwindSources *sources, const PyroFrame *leaf,
+                      PyroFrame *caller)
 {
   PyroFrame trial = *caller;
   uintptr_t slot = caller->regs.sp - sizeof (uintptr_t);
@@ -346,52 +366,54 @@ leads_on_with_saved_fp (const PyroUnwindSources *sources,
 
     if (at < leaf->regs.sp
         || !pyro_stack_read (&leaf->stack, at, &trial.regs.fp))
-      return false;
-    if (trial.regs.fp < caller->regs.sp
-        || trial.regs.fp >= caller->stack.high)
+      break;
+    if (trial.regs.fp < caller->regs.sp || trial.regs.fp >= caller->stack.high)
       continue;
-    if (leads_on (sources, &trial)) {
+    if (follow (sources, &trial) == LEADS_TO_ROOT) {
       *caller = trial;
-      return true;
+      return LEADS_TO_ROOT;
     }
   }
-  return false;
+  return LEADS_ASTRAY;
 }
-#else
-static bool
-leads_on_with_saved_fp (const PyroUnwindSources *sources,
-                        const PyroFrame *leaf, PyroFrame *caller)
-{
-  return false;
-}
-#endif
 
-/* FRAME was interrupted in code without CFI. Makes it its caller's frame. */
+/* FRAME was interrupted in code without CFI. Makes it its caller's frame. A
+ * guess that does not lead to the root is none: the stack then ends here, and
+ * says so. One that leads through a signal's frame is taken only if there is no
+ * other: below the stack pointer of old lie the remains of our own signals, and
+ * a function that has just made room there has not overwritten them all. */
 static bool
 rescue (const PyroUnwindSources *sources, PyroFrame *frame)
 {
   const PyroCodeMapping *code
       = pyro_memory_map_find_code (sources->map, frame->regs.pc);
-  PyroFrame first, caller;
-  unsigned word = 0, n_candidates = 0;
+  PyroFrame caller, second_best;
+  bool has_second_best = false;
+  unsigned word = 0, trials;
 
   if (code != NULL && code->kind == PYRO_CODE_ORC
       && pyro_rescue_orc (sources, code, frame))
     return true;
-  while (n_candidates < MAX_TRIALS
-         && pyro_rescue_scan (sources, frame, &word, &caller)) {
-    if (n_candidates++ == 0)
-      first = caller;
-    if (leads_on (sources, &caller)
-        || leads_on_with_saved_fp (sources, frame, &caller)) {
+  for (trials = 0; trials < MAX_TRIALS; trials++) {
+    Lead lead;
+
+    if (!pyro_rescue_scan (sources, frame, &word, &caller))
+      break;
+    lead = follow (sources, &caller);
+    if (lead == LEADS_ASTRAY)
+      lead = follow_with_saved_fp (sources, frame, &caller);
+    if (lead == LEADS_TO_ROOT) {
       *frame = caller;
       return true;
     }
+    if (lead == LEADS_THROUGH_SIGNAL && !has_second_best) {
+      second_best = caller;
+      has_second_best = true;
+    }
   }
-  if (n_candidates == 0)
-    return false;
-  *frame = first;
-  return true;
+  if (has_second_best)
+    *frame = second_best;
+  return has_second_best;
 }
 
 void
@@ -411,6 +433,7 @@ pyro_unwind_by_tables (const PyroUnwindSources *sources,
     frame.regs = *regs;
     frame.stack = *stack;
     frame.exact = true;
+    frame.crossed_signal = false;
     /* One rescue for the leaf, and one for each function that a signal
      * interrupted before; the bound is for stacks that lead in circles. */
     for (rescues = 0; rescues <= 8; rescues++) {
