@@ -57,6 +57,7 @@ class Tree:
         self.plugins = []       # folders, in the order of the build
         self.libraries = []
         self.programs = []
+        self.typelibs = []      # a developer's checkout may have some
         self.scanner = None
         self.ptp_helper = None
         self._sort(targets)
@@ -80,8 +81,11 @@ class Tree:
     def _sort(self, targets):
         missing = []
         for target in targets:
-            if not target.get("installed"):
+            if not (target.get("installed")
+                    and target.get("build_by_default", True)):
                 continue
+            if target["filename"][0].endswith(".typelib"):
+                add(self.typelibs, pathlib.Path(target["filename"][0]).parent)
             if target["type"] not in ("shared library", "shared module",
                                       "executable"):
                 continue
@@ -192,6 +196,7 @@ def set_environment(tree, env):
     prepend("GST_PLUGIN_PATH", ([plugin] if plugin else []) + tree.plugins
             + ([distribution] if distribution.is_dir() else []))
     prepend("LD_LIBRARY_PATH", tree.libraries)
+    prepend("GI_TYPELIB_PATH", tree.typelibs)
     prepend("PATH", ([inspect] if inspect else []) + tree.programs)
     prepend("PKG_CONFIG_PATH", [tree.build / "meson-uninstalled"])
     return plugin
