@@ -174,6 +174,7 @@ def main():
     profile.results.mkdir(parents=True, exist_ok=True)
     total = summary.Counts()
     files = tempfile.mkdtemp(prefix="gst-pyroscope-test-")
+    os.chmod(files, 0o755)  # some tests become another user
     environment = dict(
         os.environ, TMPDIR=files,
         GST_REGISTRY=str(profile.results / "gstreamer-registry.bin"),
