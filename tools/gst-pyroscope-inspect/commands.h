@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * What: the commands; each is in a file of its name.
+ * Owner: the arguments are borrowed.
+ * Threads: main only.
+ */
+#pragma once
+
+#include <glib.h>
+
+G_BEGIN_DECLS
+
+/* ARGV begins with the command's name. Returns the exit status: 0, or 1 where
+ * anything was wrong, which was reported. */
+int pyro_cmd_summary (int argc, char **argv);
+int pyro_cmd_top (int argc, char **argv);
+int pyro_cmd_folded (int argc, char **argv);
+int pyro_cmd_dump (int argc, char **argv);
+
+G_END_DECLS

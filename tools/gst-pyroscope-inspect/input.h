@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * What: reads files and folders into as few profiles as their types allow.
+ * Owner: the input owns its profiles.
+ * Threads: main only.
+ */
+#pragma once
+
+#include "profile/profile.h"
+
+G_BEGIN_DECLS
+
+typedef struct {
+  PyroProfile *profile; /* the sum of the files with these types */
+  guint n_files;
+} PyroInputGroup;
+
+typedef struct {
+  GPtrArray *groups; /* PyroInputGroup, in the order they were met */
+  gboolean failed;   /* something could not be read, and was reported */
+} PyroInput;
+
+/* What cannot be read is reported, one line each, and left out. */
+PyroInput *
+pyro_input_read (gchar *const *paths, const PyroProfileLimits *limits);
+void pyro_input_free (PyroInput *input);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (PyroInput, pyro_input_free)
+
+G_END_DECLS
