@@ -184,7 +184,7 @@ def test_googles_pprof_reads_what_is_merged(own_server, tmp_path):
     ).stdout
     assert "Type: cpu" in top
     lines = [line.split() for line in top.splitlines()]
-    assert ["30000000001ns", "encode"] in [[line[0], line[-1]] for line in lines if line]
+    assert ["30000000001ns", "encode"] in [[x[0], x[-1]] for x in lines if x]
 
 
 def test_stopping_the_server_is_no_failure(own_server):
