@@ -135,7 +135,7 @@ set_slot_expression (Machine *machine, guint64 reg, PyroBytes expression)
 static gboolean
 execute_one (Machine *machine, guint8 op, PyroBytes *bytes)
 {
-  guint64 reg;
+  guint64 reg, other;
 
   switch (op) {
   case CFA_NOP:
@@ -178,8 +178,8 @@ execute_one (Machine *machine, guint8 op, PyroBytes *bytes)
     return TRUE;
   case CFA_REGISTER:
     reg = pyro_bytes_uleb (bytes);
-    set_slot (machine, reg, PYRO_SLOT_REGISTER,
-              (gint64)MIN (pyro_bytes_uleb (bytes), 255));
+    other = pyro_bytes_uleb (bytes);
+    set_slot (machine, reg, PYRO_SLOT_REGISTER, (gint64) MIN (other, 255));
     return TRUE;
   case CFA_REMEMBER_STATE:
     if (machine->n_remembered == MAX_REMEMBERED)
