@@ -586,7 +586,7 @@ pyro_delivery_stop (PyroDelivery *self, gint64 deadline,
   self->stopping = TRUE;
   /* A bit earlier, for the thread to end within the deadline. */
   self->stop_time
-      = deadline - CLAMP (left / 10, 0, 250 * G_TIME_SPAN_MILLISECOND);
+      = deadline - CLAMP (left / 5, 0, 250 * G_TIME_SPAN_MILLISECOND);
   g_cond_signal (&self->wake);
   g_mutex_unlock (&self->lock);
 

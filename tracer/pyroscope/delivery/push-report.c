@@ -32,10 +32,21 @@ what_is_lost (PyroPushReport *report)
              : "profiles of this time are lost";
 }
 
+/* An answer may be a proxy's, and who set one in the environment has long
+ * forgotten. (transfer full) */
+static gchar *
+where (const PyroPushTarget *target)
+{
+  if (target->proxy_display[0] == '\0')
+    return g_strdup (target->display);
+  return g_strdup_printf ("%s (proxy of the environment: %s)", target->display,
+                          target->proxy_display);
+}
+
 static void
 warn (PyroPushReport *report, const PyroPushOutcome *outcome)
 {
-  const gchar *url = report->target->display;
+  g_autofree gchar *url = where (report->target);
   const gchar *lost = what_is_lost (report);
   const gchar *remedy
       = report->keeps_captures
@@ -69,7 +80,8 @@ warn (PyroPushReport *report, const PyroPushOutcome *outcome)
   case PYRO_PUSH_UNTRUSTED:
     pyro_log_user (GST_LEVEL_WARNING,
                    "server at %s is not trusted: %s; %s; set ca-file (now "
-                   "\"%s\") to the certificate of its authority",
+                   "\"%s\") to the certificate of its authority, and "
+                   "server-url to a name that its own certificate has",
                    url, outcome->reason, lost,
                    report->target->ca_file ? report->target->ca_file : "");
     break;

@@ -291,6 +291,22 @@ read_basic_auth (PyroPushTarget *target, const PyroSettings *settings)
   }
 }
 
+/* A proxy is of no use to a server on this machine: with http_proxy set the
+ * default server-url would end there. */
+static gboolean
+is_loopback (const gchar *url)
+{
+  CURLU *parsed = curl_url ();
+  g_autofree gchar *host = NULL;
+
+  if (curl_url_set (parsed, CURLUPART_URL, url, 0) == CURLUE_OK)
+    host = url_part (parsed, CURLUPART_HOST, 0);
+  curl_url_cleanup (parsed);
+  return host != NULL
+         && (g_ascii_strcasecmp (host, "localhost") == 0
+             || g_str_has_prefix (host, "127.") || strcmp (host, "[::1]") == 0);
+}
+
 /* The names that libcurl looks at, in its order: HTTP_PROXY in capitals is not
  * one of them, since a CGI's client can set that. */
 static void
@@ -306,12 +322,14 @@ read_proxy (PyroPushTarget *target)
   g_autofree gchar *password = NULL;
   CURLU *url = curl_url ();
 
-  for (; *names != NULL && target->proxy == NULL; names++) {
+  for (; *names != NULL && target->proxy == NULL && !is_loopback (target->url);
+       names++) {
     if (is_set (g_getenv (*names)))
       target->proxy = g_strdup (g_getenv (*names));
   }
   if (target->proxy == NULL)
     target->proxy = g_strdup ("");
+  target->proxy_display = pyro_push_target_display_url (target->proxy);
   if (curl_url_set (url, CURLUPART_URL, target->proxy, CURLU_GUESS_SCHEME)
       == CURLUE_OK)
     password = url_part (url, CURLUPART_PASSWORD, CURLU_URLDECODE);
@@ -350,6 +368,7 @@ pyro_push_target_free (PyroPushTarget *target)
   g_strfreev (target->headers);
   g_free (target->ca_file);
   g_free (target->proxy);
+  g_free (target->proxy_display);
   g_free (target->no_proxy);
   g_ptr_array_unref (target->secrets);
   g_free (target);

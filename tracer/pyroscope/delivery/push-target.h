@@ -33,8 +33,10 @@ typedef struct {
   gchar *ca_file; /* or NULL: the system's */
 
   /* http_proxy and its relations, read at construction since applications
-   * change the environment while others read it; "": none. */
+   * change the environment while others read it; "": none. Servers on this
+   * machine need none. */
   gchar *proxy;
+  gchar *proxy_display; /* for messages, as display */
   gchar *no_proxy;
 
   /* Never to be shown: passwords, tokens, tenant, header values. */

@@ -584,6 +584,8 @@ test_busy_encode_overflow (void)
 static void
 test_left_behind (void)
 {
+  /* It is never freed: leak checkers find it here. */
+  static PyroDelivery *kept;
   Fixture f;
   PyroDeliveryStats stats;
   g_autoptr (GBytes) pprof = fixture_pprof_new (3, 10);
@@ -592,7 +594,8 @@ test_left_behind (void)
   fixture_init (&f);
   with_dir (&f);
   start (&f);
-  submit (f.delivery, pprof, 600000);
+  kept = f.delivery;
+  submit (kept, pprof, 600000);
   submit (f.delivery, pprof, 0);
   while (g_atomic_int_get (&n_encoded) == 0)
     g_usleep (1000);
@@ -806,7 +809,7 @@ test_fork (void)
   }
   g_assert_cmpint (waitpid (child, &status, 0), ==, child);
   g_assert_cmpint (status, ==, 0);
-  g_assert_true (stop_within (&f, 300, &stats));
+  g_assert_true (stop_within (&f, 1000, &stats));
   fixture_clear (&f);
 }
 

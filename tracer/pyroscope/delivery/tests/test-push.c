@@ -351,7 +351,7 @@ test_endless_headers (void)
   fixture_init (&f);
   http_server_set_replies (f.server, &reply, 1);
   push (&f, &outcome);
-  g_assert_cmpint (outcome.status, !=, PYRO_PUSH_TAKEN);
+  g_assert_cmpint (outcome.status, ==, PYRO_PUSH_WRONG_URL);
   g_assert_cmpint (g_get_monotonic_time () - start, <, 5 * G_USEC_PER_SEC);
   pyro_push_outcome_clear (&outcome);
   fixture_clear (&f);
@@ -541,14 +541,34 @@ test_proxy (void)
   g_assert_null (strstr (clean, SECRET));
 
   pyro_push_target_free (g_steal_pointer (&target));
-  fixture_set (&f.settings->server_url, "http://127.0.0.1:1");
   target = pyro_push_target_new (f.settings, NULL);
   g_setenv ("http_proxy", proxy, TRUE);
   pyro_push_send (target, f.body, TIMEOUT_MS, no_limit, NULL, &outcome);
-  g_unsetenv ("http_proxy");
   g_assert_cmpint (outcome.status, ==, PYRO_PUSH_UNREACHABLE);
   pyro_push_outcome_clear (&outcome);
+  g_unsetenv ("http_proxy");
   fixture_clear (&f);
+}
+
+static void
+test_no_proxy_for_loopback (void)
+{
+  static const gchar *const urls[] = { "http://localhost:1", "127.0.0.2:1",
+                                       "http://[::1]:1", "http://far:1" };
+
+  g_setenv ("http_proxy", "http://u:" SECRET "@proxy:3128", TRUE);
+  for (guint i = 0; i < G_N_ELEMENTS (urls); i++) {
+    PyroSettings *settings = fixture_settings_new ();
+    g_autoptr (PyroPushTarget) target = NULL;
+
+    fixture_set (&settings->server_url, urls[i]);
+    target = pyro_push_target_new (settings, NULL);
+    g_assert_nonnull (target);
+    g_assert_cmpstr (target->proxy_display, ==,
+                     i < 3 ? "" : "http://***@proxy:3128");
+    fixture_settings_free (settings);
+  }
+  g_unsetenv ("http_proxy");
 }
 
 static guint
@@ -615,6 +635,8 @@ main (int argc, char **argv)
                    test_missing_ca_file);
   g_test_add_func ("/push/the proxy is read from the environment once",
                    test_proxy);
+  g_test_add_func ("/push/a server on this machine needs no proxy",
+                   test_no_proxy_for_loopback);
   g_test_add_func ("/push/no descriptor stays open", test_keeps_nothing_open);
   return g_test_run ();
 }
