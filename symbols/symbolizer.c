@@ -122,6 +122,14 @@ pyro_symbolizer_set_debug_info_limit (PyroSymbolizer *symbolizer, guint64 bytes)
   symbolizer->debug_info_limit = bytes;
 }
 
+guint64
+pyro_symbolizer_get_debug_info_bytes (const PyroSymbolizer *symbolizer)
+{
+  g_return_val_if_fail (symbolizer != NULL, 0);
+
+  return symbolizer->debug_info_bytes;
+}
+
 /* Opens what the process mapped from PATH. The kernel marks a path whose file
  * was replaced; what lies there now is only good if its build id says so. */
 static PyroElfFile *

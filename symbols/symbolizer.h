@@ -37,6 +37,9 @@ void pyro_symbolizer_set_debug_directory (PyroSymbolizer *symbolizer,
 void pyro_symbolizer_set_debug_info_limit (PyroSymbolizer *symbolizer,
                                            guint64 bytes);
 
+/* How many bytes of DWARF are in memory now. */
+guint64 pyro_symbolizer_get_debug_info_bytes (const PyroSymbolizer *symbolizer);
+
 /* Names the instruction at ADDRESS (the file's own virtual address, without
  * load bias; for a return address the caller has subtracted 1).
  *

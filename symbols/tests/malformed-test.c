@@ -10,6 +10,7 @@
 #include <glib/gstdio.h>
 #include <netinet/in.h>
 #include <string.h>
+#include <sys/inotify.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -64,37 +65,146 @@ what_is_no_elf_file_has_no_names (Fixture *fixture, gconstpointer data)
   }
 }
 
-/* A sparse file says that it has four GiB of symbols. */
+/* To be a device that does things when it is opened, a FIFO stands in. */
+static void
+what_is_no_regular_file_is_not_opened (Fixture *fixture, gconstpointer data)
+{
+  g_autofree gchar *fifo = fixture_path (fixture, "fifo");
+  struct inotify_event event;
+  int watch = inotify_init1 (IN_NONBLOCK | IN_CLOEXEC);
+
+  g_assert_cmpint (mkfifo (fifo, 0600), ==, 0);
+  g_assert_cmpint (inotify_add_watch (watch, fifo, IN_OPEN), >=, 0);
+  assert_unnamed (fifo);
+  g_assert_cmpint (read (watch, &event, sizeof event), ==, -1);
+  g_assert_cmpint (errno, ==, EAGAIN);
+  close (watch);
+}
+
+/* A copy of a sample whose headers can be changed. */
+typedef struct {
+  gchar *sample; /* the path of the original */
+  gchar *path;
+  gchar *bytes;
+  gsize size;
+  Elf64_Ehdr *header;
+  Elf64_Shdr *sections;
+} Copy;
+
+static gboolean
+copy_init (Copy *copy, Fixture *fixture)
+{
+  copy->sample = sample_path ("libsample-dwarf5.so");
+  copy->path = fixture_path (fixture, "libcopy.so");
+  g_assert_true (
+      g_file_get_contents (copy->sample, &copy->bytes, &copy->size, NULL));
+  copy->header = (Elf64_Ehdr *)copy->bytes;
+  copy->sections = (Elf64_Shdr *)(copy->bytes + copy->header->e_shoff);
+  if (copy->header->e_ident[EI_CLASS] == ELFCLASS64)
+    return TRUE;
+  g_test_skip ("only made for 64 bit");
+  return FALSE;
+}
+
+static void
+copy_clear (Copy *copy)
+{
+  g_free (copy->sample);
+  g_free (copy->path);
+  g_free (copy->bytes);
+}
+
+static Elf64_Shdr *
+copy_section (Copy *copy, const gchar *name)
+{
+  const gchar *names
+      = copy->bytes + copy->sections[copy->header->e_shstrndx].sh_offset;
+
+  for (guint i = 0; i < copy->header->e_shnum; i++) {
+    if (g_str_equal (names + copy->sections[i].sh_name, name))
+      return &copy->sections[i];
+  }
+  g_error ("%s has no section %s", copy->sample, name);
+}
+
+/* Asserts the name and whether there is a line for sample_outer(). */
+static void
+copy_assert (Copy *copy, gboolean has_name, gboolean has_line)
+{
+  g_autoptr (PyroSymbolizer) symbolizer = pyro_symbolizer_new ();
+  const PyroSymbol *symbols;
+
+  g_assert_true (
+      g_file_set_contents (copy->path, copy->bytes, copy->size, NULL));
+  pyro_symbolizer_lookup (symbolizer, copy->path, NULL,
+                          sample_address (copy->sample, "sample_outer_point"),
+                          &symbols);
+  if (has_name)
+    g_assert_cmpstr (symbols->name, ==, "sample_outer");
+  else
+    g_assert_true (g_str_has_prefix (symbols->name, "libcopy.so!0x"));
+  g_assert_cmpint (symbols->line > 0, ==, has_line);
+}
+
+static void
+a_file_that_lacks_a_part_has_no_names (Fixture *fixture, gconstpointer data)
+{
+  Copy copy;
+
+  if (copy_init (&copy, fixture)) {
+    copy_assert (&copy, TRUE, TRUE);
+    copy_section (&copy, ".comment")->sh_size += copy.size;
+    copy_assert (&copy, FALSE, FALSE);
+  }
+  copy_clear (&copy);
+}
+
+static void
+strings_without_an_end_are_not_used (Fixture *fixture, gconstpointer data)
+{
+  Copy copy;
+
+  if (copy_init (&copy, fixture)) {
+    copy_section (&copy, ".debug_line_str")->sh_size--;
+    copy_assert (&copy, TRUE, FALSE);
+  }
+  copy_clear (&copy);
+}
+
+/* Sparse files that say they have four GiB of this or that. */
 static void
 a_huge_file_is_not_read (Fixture *fixture, gconstpointer data)
 {
-  g_autofree gchar *path = sample_path ("libsample-labels.so");
-  g_autofree gchar *copy = fixture_path (fixture, "libhuge.so");
-  g_autofree gchar *bytes = NULL;
-  gsize size;
+  const guint64 huge = G_GUINT64_CONSTANT (4) << 30;
+  const gchar *what = data;
+  g_autoptr (PyroSymbolizer) symbolizer = pyro_symbolizer_new ();
   struct rusage before, after;
+  const PyroSymbol *symbols;
+  Copy copy;
 
-  g_assert_true (g_file_get_contents (path, &bytes, &size, NULL));
-  Elf64_Ehdr *ehdr = (Elf64_Ehdr *)bytes;
-  if (ehdr->e_ident[EI_CLASS] != ELFCLASS64) {
-    g_test_skip ("only made for 64 bit");
+  if (!copy_init (&copy, fixture)) {
+    copy_clear (&copy);
     return;
   }
-  Elf64_Shdr *shdr = (Elf64_Shdr *)(bytes + ehdr->e_shoff);
-  for (guint i = 0; i < ehdr->e_shnum; i++) {
-    if (shdr[i].sh_type == SHT_SYMTAB || shdr[i].sh_type == SHT_DYNSYM
-        || shdr[i].sh_type == SHT_STRTAB)
-      shdr[i].sh_size = G_GUINT64_CONSTANT (4) << 30;
+  if (g_str_equal (what, "section-headers")) {
+    copy.header->e_shnum = 0;
+    copy.sections[0].sh_size = huge / sizeof (Elf64_Shdr);
+  } else {
+    copy_section (&copy, what)->sh_size = huge;
   }
-  g_assert_true (g_file_set_contents (copy, bytes, size, NULL));
-  if (truncate (copy, G_GINT64_CONSTANT (5) << 30) != 0) {
+  g_assert_true (g_file_set_contents (copy.path, copy.bytes, copy.size, NULL));
+  if (truncate (copy.path, huge + (1 << 30)) == 0) {
+    getrusage (RUSAGE_SELF, &before);
+    pyro_symbolizer_lookup (symbolizer, copy.path, NULL,
+                            sample_address (copy.sample, "sample_local_point"),
+                            &symbols);
+    g_assert_nonnull (symbols->name);
+    getrusage (RUSAGE_SELF, &after);
+    g_assert_cmpint (after.ru_maxrss - before.ru_maxrss, <, 65536);
+  } else {
     g_test_skip ("no room for a sparse file");
-    return;
   }
-  getrusage (RUSAGE_SELF, &before);
-  assert_unnamed (copy);
-  getrusage (RUSAGE_SELF, &after);
-  g_assert_cmpint (after.ru_maxrss - before.ru_maxrss, <, 65536);
+  copy_clear (&copy);
 }
 
 /* Looks up a handful of addresses, which are right for the whole file. */
@@ -294,7 +404,26 @@ main (int argc, char **argv)
              what_is_no_regular_file_is_not_waited_for);
   ADD_FILES ("what-is-no-elf-file-has-no-names", NULL,
              what_is_no_elf_file_has_no_names);
-  ADD_FILES ("a-huge-file-is-not-read", NULL, a_huge_file_is_not_read);
+  ADD_FILES ("what-is-no-regular-file-is-not-opened", NULL,
+             what_is_no_regular_file_is_not_opened);
+  ADD_FILES ("a-file-that-lacks-a-part-has-no-names", NULL,
+             a_file_that_lacks_a_part_has_no_names);
+  ADD_FILES ("strings-without-an-end-are-not-used", NULL,
+             strings_without_an_end_are_not_used);
+  ADD_FILES ("a-huge-file-is-not-read/section-names", ".shstrtab",
+             a_huge_file_is_not_read);
+  ADD_FILES ("a-huge-file-is-not-read/section-headers", "section-headers",
+             a_huge_file_is_not_read);
+  ADD_FILES ("a-huge-file-is-not-read/notes", ".note.gnu.build-id",
+             a_huge_file_is_not_read);
+  ADD_FILES ("a-huge-file-is-not-read/symbols", ".symtab",
+             a_huge_file_is_not_read);
+  ADD_FILES ("a-huge-file-is-not-read/strings", ".strtab",
+             a_huge_file_is_not_read);
+  ADD_FILES ("a-huge-file-is-not-read/unwind-information", ".eh_frame",
+             a_huge_file_is_not_read);
+  ADD_FILES ("a-huge-file-is-not-read/debug-information", ".debug_info",
+             a_huge_file_is_not_read);
   ADD_FILES ("a-file-may-be-cut-off-anywhere/dwarf-5", "libsample-dwarf5.so",
              a_file_may_be_cut_off_anywhere);
   ADD_FILES ("a-file-may-be-cut-off-anywhere/dwarf-4", "libsample-dwarf4.so",

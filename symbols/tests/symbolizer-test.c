@@ -87,34 +87,61 @@ a_function_has_its_file_and_lines (gconstpointer data)
   assert_frame (symbols, "sample_outer", "outer: label", "outer: start");
 }
 
+/* Looks up an address in one sample after the other. */
 static void
-strings_outlive_later_lookups (void)
+look_up_in_both (PyroSymbolizer *symbolizer, guint offset)
+{
+  static const gchar *const names[]
+      = { "libsample-dwarf4.so", "libsample-dwarf5.so" };
+
+  for (guint i = 0; i < G_N_ELEMENTS (names); i++) {
+    g_autofree gchar *path = sample_path (names[i]);
+    const PyroSymbol *symbols;
+
+    g_assert_cmpuint (
+        pyro_symbolizer_lookup (
+            symbolizer, path, NULL,
+            sample_address (path, "sample_inlined_point") + offset, &symbols),
+        ==, 3);
+  }
+}
+
+static void
+debug_information_past_the_limit_is_let_go_of (void)
+{
+  g_autoptr (PyroSymbolizer) generous = pyro_symbolizer_new ();
+  g_autoptr (PyroSymbolizer) mean = pyro_symbolizer_new ();
+  guint64 both, last;
+
+  g_assert_cmpuint (pyro_symbolizer_get_debug_info_bytes (generous), ==, 0);
+  look_up_in_both (generous, 0);
+  both = pyro_symbolizer_get_debug_info_bytes (generous);
+
+  pyro_symbolizer_set_debug_info_limit (mean, 1);
+  look_up_in_both (mean, 0);
+  last = pyro_symbolizer_get_debug_info_bytes (mean);
+  g_assert_cmpuint (last, >, 0);
+  g_assert_cmpuint (last, <, both);
+
+  /* It comes back for addresses that were not asked for before. */
+  look_up_in_both (mean, 1);
+  g_assert_cmpuint (pyro_symbolizer_get_debug_info_bytes (mean), ==, last);
+}
+
+static void
+strings_outlive_the_debug_information (void)
 {
   g_autoptr (PyroSymbolizer) symbolizer = pyro_symbolizer_new ();
   g_autofree gchar *path = sample_path ("libsample-dwarf5.so");
   const PyroSymbol *symbols;
   PyroSymbol kept;
 
-  /* One byte: the DWARF of a file is gone when another one's is wanted. */
   pyro_symbolizer_set_debug_info_limit (symbolizer, 1);
   pyro_symbolizer_lookup (symbolizer, path, NULL,
                           sample_address (path, "sample_outer_point"),
                           &symbols);
   kept = symbols[0];
-  for (guint i = 0; i < 3; i++) {
-    static const gchar *const names[]
-        = { "libsample-dwarf4.so", "libsample-dwarf5.so" };
-
-    for (guint j = 0; j < G_N_ELEMENTS (names); j++) {
-      g_autofree gchar *other = sample_path (names[j]);
-
-      g_assert_cmpuint (pyro_symbolizer_lookup (
-                            symbolizer, other, NULL,
-                            sample_address (other, "sample_inlined_point") + i,
-                            &symbols),
-                        ==, 3);
-    }
-  }
+  look_up_in_both (symbolizer, 0);
   assert_frame (&kept, "sample_outer", "outer: label", "outer: start");
 }
 
@@ -489,7 +516,10 @@ main (int argc, char **argv)
             a_function_has_its_file_and_lines);
   ADD_DATA ("a-function-has-its-file-and-lines/dwarf-4", "libsample-dwarf4.so",
             a_function_has_its_file_and_lines);
-  ADD ("strings-outlive-later-lookups", strings_outlive_later_lookups);
+  ADD ("debug-information-past-the-limit-is-let-go-of",
+       debug_information_past_the_limit_is_let_go_of);
+  ADD ("strings-outlive-the-debug-information",
+       strings_outlive_the_debug_information);
   ADD_FILES ("functions-of-a-stripped-file-are-named-by-their-start", NULL,
              functions_of_a_stripped_file_are_named_by_their_start);
   ADD_FILES ("a-debuglink-is-followed/beside", ".", a_debuglink_is_followed);
