@@ -61,12 +61,25 @@ def _from_tap(name, text):
     return counts
 
 
+UNITTEST = re.compile(r"^Ran (\d+) tests? in .*\n\n(?:OK|FAILED)(?: \((.*)\))?",
+                      re.MULTILINE)
+
+
+def _from_unittest(name, ran, remarks):
+    remark = dict(re.findall(r"([a-z][a-z ]*)=(\d+)", remarks))
+    failed = sum(int(remark.get(kind, 0)) for kind in
+                 ("failures", "errors", "unexpected successes"))
+    skipped = int(remark.get("skipped", 0))
+    return Counts(max(int(ran) - failed - skipped, 0), skipped,
+                  [f"{name}: see its output"] * failed)
+
+
 def from_meson(path):
     """meson's testlog.json: a line of JSON per test program.
 
     A program that speaks TAP (GLib's do, and gstcheck's when
-    CK_TAP_LOG_FILE_NAME asks for it) counts with each of its tests, any other
-    counts as one. A program that ended badly without saying which test it was
+    CK_TAP_LOG_FILE_NAME asks for it), or is one of Python's unittest, counts
+    with each of its tests, any other counts as one. A program that ended badly without saying which test it was
     in counts as one failure more.
     """
     total = Counts()
@@ -78,6 +91,10 @@ def from_meson(path):
             output = test.get("stdout") or ""
             if TAP_PLAN.search(output):
                 counts = _from_tap(name, output)
+            else:
+                said = UNITTEST.search(test.get("stderr") or "")
+                if said:
+                    counts = _from_unittest(name, *said.groups(default=""))
             if result in ("OK", "EXPECTEDFAIL"):
                 if counts.passed + counts.skipped == 0:
                     counts.passed = 1

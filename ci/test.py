@@ -98,6 +98,18 @@ def build(profile):
                    check=True, stdin=subprocess.DEVNULL)
 
 
+def helpers():
+    """The test server and google's pprof, as environment; {} without them."""
+    built = subprocess.run([ROOT / "ci/pushserver/build.sh"], check=False,
+                           stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                           text=True)
+    if built.returncode:
+        return {}
+    server_path = Path(built.stdout.splitlines()[-1])
+    return {"PYROSCOPE_PUSHSERVER": str(server_path),
+            "PPROF": str(server_path.with_name("pprof"))}
+
+
 def programs(profile, environment, slow):
     """The test programs in C, by meson."""
     log = profile.build / "meson-logs/testlog.json"
@@ -137,13 +149,9 @@ def end_to_end(profile, environment, url):
     environment = dict(environment)
     if url:
         environment["PYROSCOPE_URL"] = url
-    helpers = subprocess.run([ROOT / "ci/pushserver/build.sh"],
-                             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                             text=True, env=environment, check=False)
-    if helpers.returncode:
+    if "PYROSCOPE_PUSHSERVER" not in environment:
         return summary.Counts(
-            failures=["end-to-end: the test server cannot be built"])
-    environment["PYROSCOPE_PUSHSERVER"] = helpers.stdout.strip().splitlines()[-1]
+            failures=["end-to-end: the test server could not be built"])
     target = environment.get("PYROSCOPE_URL") or "the test server of this tree"
     run(f"end-to-end, against {target}",
         [shutil.which("pytest-3") or "pytest", "-q", "-rs", "-p", "no:cacheprovider",
@@ -184,6 +192,7 @@ def main():
         environment["GST_PLUGIN_PATH"] = str(profile.files)
     try:
         build(profile)
+        environment.update(helpers())
         for name in runners:
             if name == "programs":
                 total.add(programs(profile, environment, arguments.slow))

@@ -15,8 +15,8 @@ def meson(tmp_path, *programs):
     log = tmp_path / "testlog.json"
     log.write_text("".join(
         json.dumps({"name": name, "result": result, "returncode": status,
-                    "stdout": output}) + "\n"
-        for name, result, status, output in programs))
+                    "stdout": output, "stderr": "".join(errors)}) + "\n"
+        for name, result, status, output, *errors in programs))
     return summary.from_runner("programs", summary.from_meson, log)
 
 
@@ -40,6 +40,16 @@ def test_a_program_without_tap_counts_as_one(tmp_path):
     counts = meson(tmp_path, ("a", "OK", 0, "ok then\n"), ("b", "SKIP", 77, ""),
                    ("c", "TIMEOUT", -15, ""), ("d", "FAIL", 1, None))
     assert str(counts) == "1 passed, 2 failed, 1 skipped"
+
+
+def test_a_unittest_program_counts_with_each_of_its_tests(tmp_path):
+    counts = meson(
+        tmp_path,
+        ("a", "OK", 0, "", "..s\nRan 3 tests in 0.1s\n\nOK (skipped=1)\n"),
+        ("b", "FAIL", 1, "", "x\nRan 4 tests in 0.1s\n\n"
+         "FAILED (failures=1, errors=1)\n"),
+        ("c", "OK", 0, "", "Ran 1 test in 0.1s\n\nOK\n"))
+    assert str(counts) == "5 passed, 2 failed, 1 skipped"
 
 
 def test_a_crash_after_passing_tests_is_a_failure(tmp_path):
