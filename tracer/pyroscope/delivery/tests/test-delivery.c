@@ -7,14 +7,17 @@
 #include "profile/profile.h"
 #include "profile/push.pb-c.h"
 
+#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <glib/gstdio.h>
+#include <netdb.h>
 #include <pthread.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #define SECRET "s3cr3t"
@@ -27,6 +30,7 @@ int __wrap_pthread_create (pthread_t *thread, const pthread_attr_t *attributes,
                            void *(*start) (void *), void *data);
 
 static gboolean threads_fail;
+static gint n_slow_lookups;
 
 int
 __wrap_pthread_create (pthread_t *thread, const pthread_attr_t *attributes,
@@ -35,6 +39,24 @@ __wrap_pthread_create (pthread_t *thread, const pthread_attr_t *attributes,
   if (threads_fail)
     return EAGAIN;
   return __real_pthread_create (thread, attributes, start, data);
+}
+
+/* In the place of the C library's, also for libcurl. */
+__attribute__ ((visibility ("default"))) int
+getaddrinfo (const char *name, const char *service,
+             const struct addrinfo *hints, struct addrinfo **result)
+{
+  static int (*real) (const char *, const char *, const struct addrinfo *,
+                      struct addrinfo **);
+
+  if (strcmp (name, "slow.invalid") == 0) {
+    g_atomic_int_inc (&n_slow_lookups);
+    g_usleep (2 * G_USEC_PER_SEC);
+    return EAI_AGAIN;
+  }
+  if (real == NULL)
+    *(void **)&real = dlsym (RTLD_NEXT, "getaddrinfo");
+  return real (name, service, hints, result);
 }
 
 typedef struct {
@@ -419,6 +441,23 @@ test_no_server (void)
                    "server-url= (empty) to push nowhere or output-dir to "
                    "keep captures\n"));
   g_assert_cmpuint (fixture_count (log, "WARN "), ==, 1);
+  fixture_clear (&f);
+}
+
+static void
+test_slow_name_server (void)
+{
+  Fixture f;
+  PyroDeliveryStats stats;
+
+  fixture_init (&f);
+  fixture_set (&f.settings->server_url, "http://slow.invalid:4040");
+  start (&f);
+  submit_small (f.delivery);
+  while (g_atomic_int_get (&n_slow_lookups) == 0)
+    g_usleep (1000);
+  g_assert_true (stop_within (&f, 500, &stats));
+  g_assert_cmpuint (stats.failed, ==, 1);
   fixture_clear (&f);
 }
 
@@ -841,6 +880,46 @@ test_closed_descriptors (void)
   g_test_trap_assert_passed ();
 }
 
+static gdouble
+cpu_seconds (void)
+{
+  struct timespec used;
+
+  clock_gettime (CLOCK_PROCESS_CPUTIME_ID, &used);
+  return used.tv_sec + used.tv_nsec / 1e9;
+}
+
+/* Also while a push waits on its socket: then it is over soon, without
+ * spinning on a descriptor that is gone. */
+static void
+test_closed_socket (void)
+{
+  if (g_test_subprocess ()) {
+    static const HttpReply hang = { HTTP_HANG };
+    Fixture f;
+    PyroDeliveryStats stats;
+    gdouble before;
+
+    fixture_init (&f);
+    with_server (&f, &hang, 1);
+    start (&f);
+    submit_small (f.delivery);
+    g_assert_true (http_server_wait (f.server, 1));
+    g_usleep (50000);
+    for (int fd = 3; fd < 256; fd++)
+      close (fd);
+    before = cpu_seconds ();
+    g_usleep (500000);
+    g_assert_cmpfloat (cpu_seconds () - before, <, 0.1);
+    g_assert_true (stop_within (&f, 1000, &stats));
+    g_assert_cmpuint (stats.failed, ==, 1);
+    /* The server has lost its own, too. */
+    _exit (0);
+  }
+  g_test_trap_subprocess (NULL, 30 * G_USEC_PER_SEC, 0);
+  g_test_trap_assert_passed ();
+}
+
 static void
 set_secrets (PyroSettings *settings)
 {
@@ -940,6 +1019,8 @@ main (int argc, char **argv)
                    test_outage);
   g_test_add_func ("/delivery/no server is one warning and a quick stop",
                    test_no_server);
+  g_test_add_func ("/delivery/a name server that hangs holds no stop",
+                   test_slow_name_server);
   g_test_add_func ("/delivery/a short Retry-After is waited for",
                    test_retry_after);
   g_test_add_func ("/delivery/a long Retry-After is left alone",
@@ -967,6 +1048,8 @@ main (int argc, char **argv)
   g_test_add_func ("/delivery/a forked child forgets it at once", test_fork);
   g_test_add_func ("/delivery/closed descriptors do not matter",
                    test_closed_descriptors);
+  g_test_add_func ("/delivery/a socket closed under a push ends it quietly",
+                   test_closed_socket);
   g_test_add_func ("/delivery/no credential is ever said", test_secrets);
   return g_test_run ();
 }
