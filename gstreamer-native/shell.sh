@@ -9,6 +9,8 @@ if ! "$native/gst-env.py" --only-environment >/dev/null 2>&1; then
   echo "gstreamer-native: not built yet, building it first" >&2
   "$native/build.sh" >&2
 fi
+# The distribution's may have come or gone since.
+"$native/link-distribution-plugins.sh" "$root/target/gstreamer-native"
 for package in gst-pyroscope-tracer gst-pyroscope-inspect; do
   "$root/ci/build-package.sh" "$package" native >/dev/null
 done
