@@ -129,7 +129,7 @@ strings_end (PyroElfFile *file)
 /* Reads FILE's DWARF and lets go of its descriptor: libdw has all sections in
  * memory once it has begun. */
 static Dwarf *
-begin (PyroElfFile *file, guint64 *total)
+read_dwarf (PyroElfFile *file, guint64 *total)
 {
   const guint64 size = measure (file);
   Dwarf *dwarf;
@@ -158,20 +158,20 @@ begin (PyroElfFile *file, guint64 *total)
 static gboolean
 add_alternate (PyroDebugInfo *info, const gchar *debug_directory)
 {
-  g_autoptr (GString) build_id = g_string_new (NULL);
+  g_autofree gchar *build_id = NULL;
   const gchar *name;
   const void *bits;
   gssize length = dwelf_dwarf_gnu_debugaltlink (info->dwarf, &name, &bits);
 
   if (length == 0)
     return TRUE;
-  for (gssize i = 0; i < length; i++)
-    g_string_append_printf (build_id, "%02x", ((const guint8 *)bits)[i]);
-  if (length > 0)
+  if (length > 0) {
+    build_id = pyro_elf_format_build_id (bits, length);
     info->alternate_file = pyro_debug_file_find_alternate (
-        debug_directory, info->file->path, name, build_id->str);
+        debug_directory, info->file->path, name, build_id);
+  }
   if (info->alternate_file != NULL)
-    info->alternate = begin (info->alternate_file, &info->size);
+    info->alternate = read_dwarf (info->alternate_file, &info->size);
   if (info->alternate == NULL) {
     g_info ("debug information of %s not used: the file that it shares some "
             "with is missing: %s",
@@ -227,7 +227,7 @@ pyro_debug_info_new (PyroElfFile *file, const gchar *debug_directory)
   info->file = file;
   info->units = g_array_new (FALSE, FALSE, sizeof (Unit));
   info->unit_ranges = pyro_range_map_new ();
-  info->dwarf = begin (file, &info->size);
+  info->dwarf = read_dwarf (file, &info->size);
   if (info->dwarf == NULL || !add_alternate (info, debug_directory))
     return NULL;
   collect_units (info);

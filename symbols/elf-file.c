@@ -13,13 +13,13 @@
 
 G_DEFINE_QUARK (pyro_elf_error_quark, pyro_elf_error)
 
-static gchar *
-hex_string (const guint8 *bytes, gsize length)
+gchar *
+pyro_elf_format_build_id (gconstpointer bits, gsize length)
 {
   GString *hex = g_string_sized_new (2 * length);
 
   for (gsize i = 0; i < length; i++)
-    g_string_append_printf (hex, "%02x", bytes[i]);
+    g_string_append_printf (hex, "%02x", ((const guint8 *)bits)[i]);
   return g_string_free (hex, FALSE);
 }
 
@@ -116,7 +116,7 @@ check_elf (PyroElfFile *file, guint64 size, const gchar *build_id,
 
   length = dwelf_elf_gnu_build_id (file->elf, &bits);
   if (length > 0)
-    file->build_id = hex_string (bits, length);
+    file->build_id = pyro_elf_format_build_id (bits, length);
   if (build_id != NULL && g_strcmp0 (build_id, file->build_id) != 0) {
     g_set_error (error, PYRO_ELF_ERROR, PYRO_ELF_ERROR_OTHER_BUILD,
                  "build id is %s, not %s",
@@ -148,6 +148,13 @@ open_regular (const gchar *path, struct stat *status)
   return -1;
 }
 
+static gboolean
+is_shortage (gint reason)
+{
+  return reason == EMFILE || reason == ENFILE || reason == ENOMEM
+         || reason == EINTR;
+}
+
 PyroElfFile *
 pyro_elf_file_open (const gchar *path, const gchar *build_id, GError **error)
 {
@@ -159,8 +166,12 @@ pyro_elf_file_open (const gchar *path, const gchar *build_id, GError **error)
   elf_version (EV_CURRENT);
   file->fd = open_regular (path, &status);
   if (file->fd < 0) {
-    g_set_error (error, PYRO_ELF_ERROR, PYRO_ELF_ERROR_UNREADABLE,
-                 "cannot be read as a regular file: %s", g_strerror (errno));
+    const gint reason = errno;
+
+    g_set_error (error, PYRO_ELF_ERROR,
+                 is_shortage (reason) ? PYRO_ELF_ERROR_EXHAUSTED
+                                      : PYRO_ELF_ERROR_UNREADABLE,
+                 "cannot be read as a regular file: %s", g_strerror (reason));
     return NULL;
   }
   file->path = g_strdup (path);

@@ -19,6 +19,7 @@ typedef enum {
   PYRO_ELF_ERROR_MALFORMED,   /* no ELF file that a process could have mapped */
   PYRO_ELF_ERROR_OTHER_BUILD, /* another build id than the one asked for */
   PYRO_ELF_ERROR_TOO_LARGE,   /* more than we are willing to read */
+  PYRO_ELF_ERROR_EXHAUSTED,   /* no descriptor or memory just now */
 } PyroElfError;
 
 /* What is read of one section at most. The largest symbol and string tables
@@ -41,6 +42,9 @@ typedef struct {
 } PyroElfFile;
 
 GQuark pyro_elf_error_quark (void);
+
+/* The bytes of a build id as lower-case hex. Free with g_free(). */
+gchar *pyro_elf_format_build_id (gconstpointer bits, gsize length);
 
 /* Opens the regular file PATH if it is an executable or a shared object of
  * this machine's byte order and, where BUILD_ID (lower-case hex) is not NULL,

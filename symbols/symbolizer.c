@@ -26,12 +26,12 @@ typedef struct {
 /* What is known of a mapped file. */
 typedef struct {
   gchar *path;
-  gchar *build_id;      /* as asked for, or NULL */
-  gchar *file_build_id; /* of the file that was found, or NULL */
-  const gchar *library; /* what people call it: the base name */
-  PyroSymbolTable *symbols;
-  PyroFdeTable *fdes;      /* NULL: there is no file */
-  gboolean has_debug_info; /* there is DWARF, though not always in memory */
+  gchar *build_id;          /* as asked for, or NULL */
+  gchar *file_build_id;     /* of the file that was found, or NULL */
+  const gchar *library;     /* what people call it: the base name */
+  PyroSymbolTable *symbols; /* NULL: not read yet */
+  PyroFdeTable *fdes;       /* NULL: there is no file */
+  gboolean has_debug_info;  /* there is DWARF, though not always in memory */
   PyroDebugInfo *debug_info;
   GHashTable *results; /* guint64 address → Result */
 } Module;
@@ -168,6 +168,8 @@ add_embedded_symbols (Module *module, PyroElfFile *file)
     pyro_symbol_table_add (module->symbols, embedded, FALSE);
 }
 
+/* Reads what names MODULE's functions. If the process is out of descriptors
+ * nothing is read, and it is for the next look-up to try again. */
 static void
 load_symbols (PyroSymbolizer *symbolizer, Module *module)
 {
@@ -175,8 +177,10 @@ load_symbols (PyroSymbolizer *symbolizer, Module *module)
   g_autoptr (PyroElfFile) file = NULL;
   g_autoptr (PyroElfFile) debug_file = NULL;
 
-  module->symbols = pyro_symbol_table_new ();
   file = open_mapped_file (module->path, module->build_id, &error);
+  if (g_error_matches (error, PYRO_ELF_ERROR, PYRO_ELF_ERROR_EXHAUSTED))
+    return;
+  module->symbols = pyro_symbol_table_new ();
   module->file_build_id
       = g_strdup (file != NULL ? file->build_id : module->build_id);
   if (file == NULL) {
@@ -215,6 +219,7 @@ load_debug_info (PyroSymbolizer *symbolizer, Module *module)
       = open_mapped_file (module->path, module->file_build_id, NULL);
   PyroElfFile *source;
 
+  /* A file without a build id is believed to be what it was before. */
   if (file != NULL && pyro_debug_info_exists (file))
     source = g_steal_pointer (&file);
   else
@@ -254,6 +259,19 @@ is_file (const Module *module)
   return module->path[0] != '[' || g_str_equal (module->path, VDSO_PATH);
 }
 
+/* Files may hold anything, but what becomes of a profile's strings is UTF-8. */
+static const gchar *
+intern (PyroSymbolizer *symbolizer, const gchar *text)
+{
+  g_autofree gchar *valid = NULL;
+
+  if (!g_utf8_validate (text, -1, NULL)) {
+    valid = g_utf8_make_valid (text, -1);
+    text = valid;
+  }
+  return g_string_chunk_insert_const (symbolizer->strings, text);
+}
+
 static const gchar *
 library_name (PyroSymbolizer *symbolizer, const gchar *path)
 {
@@ -261,7 +279,7 @@ library_name (PyroSymbolizer *symbolizer, const gchar *path)
 
   if (g_str_has_suffix (name, DELETED_SUFFIX))
     name[strlen (name) - strlen (DELETED_SUFFIX)] = '\0';
-  return g_string_chunk_insert_const (symbolizer->strings, name);
+  return intern (symbolizer, name);
 }
 
 static Module *
@@ -279,8 +297,6 @@ find_module (PyroSymbolizer *symbolizer, const gchar *path,
   module->library = library_name (symbolizer, path);
   module->results
       = g_hash_table_new_full (g_int64_hash, g_int64_equal, g_free, g_free);
-  if (is_file (module))
-    load_symbols (symbolizer, module);
   g_hash_table_add (symbolizer->modules, module);
   return module;
 }
@@ -291,12 +307,8 @@ set_names (PyroSymbolizer *symbolizer, PyroSymbol *symbol, const gchar *name)
 {
   g_autofree gchar *demangled = pyro_demangle (name);
 
-  symbol->name = g_string_chunk_insert_const (symbolizer->strings,
-                                              demangled ? demangled : name);
-  symbol->system_name
-      = demangled != NULL
-            ? g_string_chunk_insert_const (symbolizer->strings, name)
-            : NULL;
+  symbol->name = intern (symbolizer, demangled ? demangled : name);
+  symbol->system_name = demangled != NULL ? intern (symbolizer, name) : NULL;
 }
 
 static void
@@ -315,7 +327,7 @@ set_unnamed (PyroSymbolizer *symbolizer, const Module *module,
     start = address;
   name = g_strdup_printf ("%s!0x%" G_GINT64_MODIFIER "x", module->library,
                           start);
-  symbol->name = g_string_chunk_insert_const (symbolizer->strings, name);
+  symbol->name = intern (symbolizer, name);
 }
 
 /* The name of FRAME's file without "." and "..", so that a file has one name:
@@ -336,9 +348,8 @@ intern_filename (PyroSymbolizer *symbolizer, const PyroSourceFrame *frame)
     filename = joined;
   }
   canonical = g_canonicalize_filename (filename, G_DIR_SEPARATOR_S);
-  return g_string_chunk_insert_const (
-      symbolizer->strings,
-      g_path_is_absolute (filename) ? canonical : canonical + 1);
+  return intern (symbolizer,
+                 g_path_is_absolute (filename) ? canonical : canonical + 1);
 }
 
 static Result *
@@ -393,6 +404,11 @@ pyro_symbolizer_lookup (PyroSymbolizer *symbolizer, const gchar *path,
   g_return_val_if_fail (symbols != NULL, 0);
 
   module = find_module (symbolizer, path, build_id);
+  if (module->symbols == NULL && is_file (module)) {
+    /* Whatever was answered without the file is not the last word. */
+    g_hash_table_remove_all (module->results);
+    load_symbols (symbolizer, module);
+  }
   result = g_hash_table_lookup (module->results, &address);
   if (result == NULL) {
     if (g_hash_table_size (module->results) >= RESULTS_MAX)

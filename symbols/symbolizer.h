@@ -14,6 +14,7 @@ G_BEGIN_DECLS
 typedef struct _PyroSymbolizer PyroSymbolizer;
 
 typedef struct {
+  /* All of it is UTF-8. */
   const gchar *name;        /* for people: demangled where it was mangled */
   const gchar *system_name; /* as in the symbol table; NULL: same as name */
   const gchar *filename;    /* source file, or NULL */
@@ -54,7 +55,9 @@ guint64 pyro_symbolizer_get_debug_info_bytes (const PyroSymbolizer *symbolizer);
  * where the offset is that of the function's start if unwind information
  * tells it, else ADDRESS itself.
  *
- * The array is valid until the next call; its strings until the free. */
+ * No file stays open or mapped between calls; a file that is missing, damaged,
+ * or no regular file names nothing. The array is valid until the next call; its
+ * strings until the free, so that memory grows with what was ever named. */
 guint pyro_symbolizer_lookup (PyroSymbolizer *symbolizer, const gchar *path,
                               const gchar *build_id, guint64 address,
                               const PyroSymbol **symbols);

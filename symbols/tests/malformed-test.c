@@ -355,6 +355,27 @@ no_descriptor_is_held_between_lookups (void)
   g_assert_cmpuint (count_descriptors (), ==, before);
 }
 
+static void
+a_shortage_of_descriptors_passes (void)
+{
+  g_autoptr (PyroSymbolizer) symbolizer = pyro_symbolizer_new ();
+  g_autofree gchar *path = sample_path ("libsample-dwarf5.so");
+  const guint64 address = sample_address (path, "sample_local_point");
+  struct rlimit before, none;
+  const PyroSymbol *symbols;
+
+  g_assert_cmpint (getrlimit (RLIMIT_NOFILE, &before), ==, 0);
+  none = before;
+  none.rlim_cur = 0;
+  g_assert_cmpint (setrlimit (RLIMIT_NOFILE, &none), ==, 0);
+  pyro_symbolizer_lookup (symbolizer, path, NULL, address, &symbols);
+  g_assert_true (g_str_has_prefix (symbols->name, "libsample-dwarf5.so!0x"));
+  g_assert_cmpint (setrlimit (RLIMIT_NOFILE, &before), ==, 0);
+  pyro_symbolizer_lookup (symbolizer, path, NULL, address, &symbols);
+  g_assert_cmpstr (symbols->name, ==, "sample_local");
+  g_assert_cmpint (symbols->line, >, 0);
+}
+
 /* Where libdw looks for a server, one listens, and is never called. */
 static void
 no_debuginfod_server_is_asked (void)
@@ -434,6 +455,8 @@ main (int argc, char **argv)
              a_file_may_be_damaged_anywhere);
   g_test_add_func ("/symbols/malformed/no-descriptor-is-held-between-lookups",
                    no_descriptor_is_held_between_lookups);
+  g_test_add_func ("/symbols/malformed/a-shortage-of-descriptors-passes",
+                   a_shortage_of_descriptors_passes);
   g_test_add_func ("/symbols/malformed/no-debuginfod-server-is-asked",
                    no_debuginfod_server_is_asked);
   return g_test_run ();

@@ -424,6 +424,20 @@ symbol_versions_are_no_part_of_a_name (Fixture *fixture, gconstpointer data)
 }
 
 static void
+names_that_are_no_utf8_become_utf8 (Fixture *fixture, gconstpointer data)
+{
+  g_autoptr (PyroSymbolizer) symbolizer = pyro_symbolizer_new ();
+  g_autofree gchar *path = sample_path ("libsample-dwarf5.so");
+  g_autofree gchar *copy = fixture_path (fixture, "lib\xff.so");
+
+  run ("objcopy", "--strip-debug", "--redefine-sym=sample_local=local\xfe",
+       path, copy, NULL);
+  assert_name (symbolizer, copy, sample_address (path, "sample_local_point"),
+               "local\uFFFD");
+  assert_name (symbolizer, copy, 0x12345678, "lib\uFFFD.so!0x12345678");
+}
+
+static void
 the_vdso_is_read_from_this_process (void)
 {
   g_autoptr (PyroSymbolizer) symbolizer = pyro_symbolizer_new ();
@@ -554,6 +568,8 @@ main (int argc, char **argv)
        a_function_inside_another_has_its_own_name);
   ADD_FILES ("symbol-versions-are-no-part-of-a-name", NULL,
              symbol_versions_are_no_part_of_a_name);
+  ADD_FILES ("names-that-are-no-utf8-become-utf8", NULL,
+             names_that_are_no_utf8_become_utf8);
   ADD ("the-vdso-is-read-from-this-process",
        the_vdso_is_read_from_this_process);
   ADD ("a-path-in-brackets-is-its-own-name",
