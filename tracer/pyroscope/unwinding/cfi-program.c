@@ -179,7 +179,7 @@ execute_one (Machine *machine, guint8 op, PyroBytes *bytes)
   case CFA_REGISTER:
     reg = pyro_bytes_uleb (bytes);
     other = pyro_bytes_uleb (bytes);
-    set_slot (machine, reg, PYRO_SLOT_REGISTER, (gint64) MIN (other, 255));
+    set_slot (machine, reg, PYRO_SLOT_REGISTER, (gint64)MIN (other, 255));
     return TRUE;
   case CFA_REMEMBER_STATE:
     if (machine->n_remembered == MAX_REMEMBERED)

@@ -9,6 +9,7 @@
 #pragma once
 
 #include <glib.h>
+#include "published.h"
 #include "unwind.h"
 
 G_BEGIN_DECLS
@@ -63,10 +64,6 @@ const PyroModule *pyro_modules_find (PyroModules *modules, guintptr pc);
 
 /* The module with this id, also an unloaded one; NULL if there is none. */
 const PyroModule *pyro_modules_get (PyroModules *modules, guint id);
-
-/* The tables in force; what the handler passes to the walk. Never NULL once
- * the first refresh is done with tables, else NULL. Handler-safe. */
-const PyroUnwindTables *pyro_modules_published (void);
 
 /* Frees tables that were replaced, if IS_QUIESCENT tells that every handler
  * that could hold them has returned since (the sampling room knows). */

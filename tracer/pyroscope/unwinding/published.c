@@ -3,8 +3,6 @@
 
 #include "published.h"
 
-const PyroUnwindTables *pyro_modules_published (void);
-
 static const PyroUnwindTables *published_tables;
 static const PyroMemoryMap *published_map;
 

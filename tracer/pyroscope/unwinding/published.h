@@ -11,6 +11,10 @@
 #include "memory-map.h"
 #include "tables.h"
 
+/* The tables in force; what the handler passes to the walk. Never NULL once
+ * the first refresh is done with tables, else NULL. Handler-safe. */
+const PyroUnwindTables *pyro_modules_published (void);
+
 /* Returns what was published before. */
 const PyroUnwindTables *pyro_publish_tables (const PyroUnwindTables *tables);
 const PyroMemoryMap *pyro_publish_memory_map (const PyroMemoryMap *map);

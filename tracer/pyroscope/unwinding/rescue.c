@@ -5,9 +5,9 @@
 
 #include "tables.h"
 
-/* 8 KiB. x264's trellis functions keep 4.5 KiB of tables on the stack; no
- * other hand-written function seen here has more than 1 KiB. */
-#define MAX_SCAN_WORDS 1024
+/* x264's trellis functions keep 4.5 KiB of tables on the stack; no other
+ * hand-written function seen here has more than 1 KiB. */
+#define MAX_SCAN_BYTES 8192
 
 /* ORC's longest functions here take less than 4 KiB. */
 #define MAX_ORC_FUNCTION 16384
@@ -199,24 +199,25 @@ is_return_address (const PyroSegment *segment, uintptr_t slot, uintptr_t ra,
  * way, and the word may be a relic of a call long since returned from. */
 bool
 pyro_rescue_scan (const PyroUnwindSources *sources, const PyroFrame *frame,
-                  unsigned *word, PyroFrame *caller)
+                  uintptr_t *from, PyroFrame *caller)
 {
   const PyroUnwindTables *tables = sources->tables;
   const PyroSegment *own, *segment;
-  uintptr_t lowest, highest;
+  uintptr_t sp = frame->regs.sp;
+  uintptr_t lowest, highest, slot, ra;
 
   if (tables == NULL || tables->n_segments == 0)
     return false;
   own = pyro_tables_find_segment (tables, frame->regs.pc);
   lowest = tables->segments[0].start;
   highest = tables->segments[tables->n_segments - 1].limit;
-  for (; *word < MAX_SCAN_WORDS; ++*word) {
-    uintptr_t slot = frame->regs.sp + *word * sizeof (uintptr_t);
-    uintptr_t ra;
-
-    /* The caller's stack pointer was aligned before the call pushed RA. */
-    if ((slot + sizeof (uintptr_t)) % ABI_ALIGNMENT != 0)
-      continue;
+  /* The caller's stack pointer was aligned before the call pushed RA below it.
+   * SP itself need not be: some code takes four bytes first. */
+  slot = ((sp + sizeof (uintptr_t) - 1) & ~(uintptr_t)(ABI_ALIGNMENT - 1))
+         + ABI_ALIGNMENT - sizeof (uintptr_t);
+  if (slot < *from)
+    slot = *from;
+  for (; slot - sp < MAX_SCAN_BYTES; slot += ABI_ALIGNMENT) {
     if (!pyro_stack_read (&frame->stack, slot, &ra))
       return false;
     if (ra <= lowest || ra > highest)
@@ -232,7 +233,7 @@ pyro_rescue_scan (const PyroUnwindSources *sources, const PyroFrame *frame,
     caller->regs.pc = ra;
     caller->regs.sp = slot + sizeof (uintptr_t);
     caller->exact = false;
-    ++*word;
+    *from = slot + ABI_ALIGNMENT;
     return true;
   }
   return false;
@@ -265,11 +266,11 @@ pyro_rescue_orc (const PyroUnwindSources *sources, const PyroCodeMapping *code,
 
 bool
 pyro_rescue_scan (const PyroUnwindSources *sources, const PyroFrame *frame,
-                  unsigned *word, PyroFrame *caller)
+                  uintptr_t *from, PyroFrame *caller)
 {
-  if (*word > 0)
+  if (*from > 0)
     return false;
-  *word = 1;
+  *from = 1;
   *caller = *frame;
   return return_by_lr (sources, caller);
 }

@@ -17,9 +17,9 @@
 bool pyro_rescue_orc (const PyroUnwindSources *sources,
                       const PyroCodeMapping *code, PyroFrame *frame);
 
-/* The next word on the stack of FRAME, at index *WORD or after it, that can be
- * the return address of a call made by code with CFI. Makes *CALLER that
- * caller's frame (with FRAME's own frame pointer) and sets *WORD to the index
- * after it. False if there is none within the bound. */
+/* The next word on the stack of FRAME, at *FROM or above it (0: from the stack
+ * pointer), that can be the return address of a call made by code with CFI.
+ * Makes *CALLER that caller's frame (with FRAME's own frame pointer) and moves
+ * *FROM past it. False if there is none within the bound. */
 bool pyro_rescue_scan (const PyroUnwindSources *sources, const PyroFrame *frame,
-                       unsigned *word, PyroFrame *caller);
+                       uintptr_t *from, PyroFrame *caller);

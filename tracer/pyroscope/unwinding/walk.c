@@ -389,7 +389,8 @@ rescue (const PyroUnwindSources *sources, PyroFrame *frame)
       = pyro_memory_map_find_code (sources->map, frame->regs.pc);
   PyroFrame caller, second_best;
   bool has_second_best = false;
-  unsigned word = 0, trials;
+  uintptr_t from = 0;
+  unsigned trials;
 
   if (code != NULL && code->kind == PYRO_CODE_ORC
       && pyro_rescue_orc (sources, code, frame))
@@ -397,7 +398,7 @@ rescue (const PyroUnwindSources *sources, PyroFrame *frame)
   for (trials = 0; trials < MAX_TRIALS; trials++) {
     Lead lead;
 
-    if (!pyro_rescue_scan (sources, frame, &word, &caller))
+    if (!pyro_rescue_scan (sources, frame, &from, &caller))
       break;
     lead = follow (sources, &caller);
     if (lead == LEADS_ASTRAY)

@@ -21,19 +21,19 @@ put_u8 (GByteArray *out, guint8 value)
 static inline void
 put_u16 (GByteArray *out, guint16 value)
 {
-  g_byte_array_append (out, (guint8 *) &value, sizeof value);
+  g_byte_array_append (out, (guint8 *)&value, sizeof value);
 }
 
 static inline void
 put_u32 (GByteArray *out, guint32 value)
 {
-  g_byte_array_append (out, (guint8 *) &value, sizeof value);
+  g_byte_array_append (out, (guint8 *)&value, sizeof value);
 }
 
 static inline void
 put_u64 (GByteArray *out, guint64 value)
 {
-  g_byte_array_append (out, (guint8 *) &value, sizeof value);
+  g_byte_array_append (out, (guint8 *)&value, sizeof value);
 }
 
 static inline void
@@ -72,14 +72,14 @@ put_cie (GByteArray *out, const char *augmentation, const void *program,
   put_u8 (out, 1);
   put_u8 (out, 'z');
   put_u8 (out, 'R');
-  g_byte_array_append (out, (const guint8 *) augmentation,
-                       (guint) strlen (augmentation) + 1);
+  g_byte_array_append (out, (const guint8 *)augmentation,
+                       (guint)strlen (augmentation) + 1);
   put_uleb (out, 1);  /* code alignment */
   put_u8 (out, 0x78); /* data alignment: -8 */
   put_u8 (out, 16);   /* return address column */
   put_uleb (out, 1);
   put_u8 (out, 0x1b); /* pc-relative, signed 4 bytes */
-  g_byte_array_append (out, program, (guint) size);
+  g_byte_array_append (out, program, (guint)size);
   end_entry (out, start);
   return start;
 }
@@ -101,13 +101,13 @@ put_fde (GByteArray *out, guint cie, guint64 address, guint32 length,
 
   put_u32 (out, 0);
   put_u32 (out, out->len - cie);
-  put_u32 (out, (guint32) (address - (SECTION_ADDRESS + out->len)));
+  put_u32 (out, (guint32)(address - (SECTION_ADDRESS + out->len)));
   put_u32 (out, length);
   put_uleb (out, 0); /* no augmentation data */
-  g_byte_array_append (out, program, (guint) size);
+  g_byte_array_append (out, program, (guint)size);
   end_entry (out, start);
 }
 
 /* PROGRAM: a string literal. */
-#define PUT_FDE(out, cie, address, length, program)                           \
+#define PUT_FDE(out, cie, address, length, program) \
   put_fde (out, cie, address, length, program, sizeof (program) - 1)

@@ -7,9 +7,9 @@
 #define TEXT 0x100000u
 #define TEXT_SIZE 0x4000u
 
-#define SP_RULE(bytes, slot)                                                  \
+#define SP_RULE(bytes, slot) \
   PYRO_RULE_PACK (PYRO_RULE_SP, (bytes) / 8, (slot) / 8)
-#define FP_RULE(bytes, slot)                                                  \
+#define FP_RULE(bytes, slot) \
   PYRO_RULE_PACK (PYRO_RULE_FP, (bytes) / 8, (slot) / 8)
 
 typedef struct {
@@ -80,7 +80,7 @@ test_prologue (Fixture *f, gconstpointer data)
   PUT_FDE (f->section, cie, TEXT + 0x100, 0x20,
            "\x41\x0e\x10\x86\x02" /* 1: CFA 16, rbp at -16 */
            "\x43\x0d\x06"         /* 4: CFA by rbp */
-           "\x5b\x0c\x07\x08"     /* 31: CFA rsp+8 */);
+           "\x5b\x0c\x07\x08" /* 31: CFA rsp+8 */);
   compile (f);
   g_assert_cmphex (rule_at (f, 0xff), ==, PYRO_SPECIAL_NONE);
   g_assert_cmphex (rule_at (f, 0x100), ==, SP_RULE (8, 0));
@@ -130,10 +130,10 @@ test_nested_remember (Fixture *f, gconstpointer data)
   guint cie = put_usual_cie (f->section);
 
   PUT_FDE (f->section, cie, TEXT, 0x40,
-           "\x41\x0e\x10\x0a"     /* 1: 16, remember */
-           "\x41\x0e\x18\x0a"     /* 2: 24, remember */
-           "\x41\x0e\x20\x0a"     /* 3: 32, remember */
-           "\x41\x0e\x28"         /* 4: 40 */
+           "\x41\x0e\x10\x0a" /* 1: 16, remember */
+           "\x41\x0e\x18\x0a" /* 2: 24, remember */
+           "\x41\x0e\x20\x0a" /* 3: 32, remember */
+           "\x41\x0e\x28"     /* 4: 40 */
            "\x41\x0b\x41\x0b\x41\x0b" /* 5, 6, 7: restore */);
   compile (f);
   g_assert_cmphex (rule_at (f, 4), ==, SP_RULE (40, 0));
@@ -159,8 +159,8 @@ test_signal (Fixture *f, gconstpointer data)
   guint cie = put_cie (f->section, "S", USUAL_START, sizeof USUAL_START - 1);
 
   PUT_FDE (f->section, cie, TEXT + 0x0f, 0x10,
-           "\x0f\x04\x77\xa0\x01\x06"      /* CFA = *(rsp + 160) */
-           "\x10\x10\x03\x77\xa8\x01"      /* rip at rsp + 168 */
+           "\x0f\x04\x77\xa0\x01\x06" /* CFA = *(rsp + 160) */
+           "\x10\x10\x03\x77\xa8\x01" /* rip at rsp + 168 */
            "\x10\x06\x03\x77\xf8\x00" /* rbp at rsp + 120 */);
   /* A signal frame of another layout must not be taken for the kernel's. */
   PUT_FDE (f->section, cie, TEXT + 0x40, 0x10,
@@ -197,8 +197,8 @@ test_realigned (Fixture *f, gconstpointer data)
   const PyroRule *rule;
 
   PUT_FDE (f->section, cie, TEXT, 0x40,
-           "\x45\x0c\x0a\x00"             /* 5: CFA = r10 */
-           "\x49\x10\x06\x02\x76\x00"     /* 14: rbp at rbp + 0 */
+           "\x45\x0c\x0a\x00"         /* 5: CFA = r10 */
+           "\x49\x10\x06\x02\x76\x00" /* 14: rbp at rbp + 0 */
            "\x42\x0f\x03\x76\x78\x06" /* 16: CFA = *(rbp - 8) */);
   compile (f);
   rule = indexed_rule_at (f, 5);
@@ -233,7 +233,7 @@ test_large_frame (Fixture *f, gconstpointer data)
   guint cie = put_usual_cie (f->section);
 
   PUT_FDE (f->section, cie, TEXT, 0x40,
-           "\x41\x0e\xf8\xff\x01"    /* 32760: fits */
+           "\x41\x0e\xf8\xff\x01" /* 32760: fits */
            "\x41\x0e\x80\x80\x02" /* 32768: does not */);
   compile (f);
   g_assert_cmphex (rule_at (f, 1), ==, SP_RULE (32760, 0));
@@ -424,14 +424,14 @@ test_debug_frame (Fixture *f, gconstpointer data)
   put_u8 (f->section, 1);
   put_u8 (f->section, 0x78);
   put_u8 (f->section, 16);
-  g_byte_array_append (f->section, (const guint8 *) USUAL_START, 5);
+  g_byte_array_append (f->section, (const guint8 *)USUAL_START, 5);
   end_entry (f->section, start);
   start = f->section->len;
   put_u32 (f->section, 0);
   put_u32 (f->section, 0); /* the CIE's offset */
   put_u64 (f->section, TEXT + 0x40);
   put_u64 (f->section, 0x20);
-  g_byte_array_append (f->section, (const guint8 *) "\x41\x0e\x10", 3);
+  g_byte_array_append (f->section, (const guint8 *)"\x41\x0e\x10", 3);
   end_entry (f->section, start);
 
   input.data = f->section->data;
@@ -445,7 +445,7 @@ test_debug_frame (Fixture *f, gconstpointer data)
   g_assert_cmphex (rule_at (f, 0x60), ==, PYRO_SPECIAL_NONE);
 }
 
-#define ADD(path, func)                                                       \
+#define ADD(path, func) \
   g_test_add (path, Fixture, NULL, set_up, func, tear_down)
 
 int

@@ -6,6 +6,9 @@
  * often as they are executed. At each stop both unwinders walk the same
  * registers; where both name a caller, it has to be the same one.
  *
+ * libunwind cannot tell the caller of code without CFI. There the calls that
+ * were executed during a longer run of single steps are the oracle.
+ *
  * usage: test-unwinding-differential [FRAMES-PER-PIPELINE]
  */
 
@@ -19,8 +22,11 @@
 #include "pipelines.h"
 #include "reference-libunwind.h"
 #include "registers.h"
+#include "tables.h"
 
 #define STEPS 64
+#define LONG_STEPS 4096 /* every fourth run; without libunwind */
+#define MAX_CALLS 64
 #define TRAP_FLAG 0x100
 #define MAX_REPORTS 16
 #define MAX_SECONDS 400
@@ -31,6 +37,9 @@ typedef struct {
   guint64 busy;   /* stacks that libunwind had no time for */
   guint64 rescued;
   guint64 complete;
+  guint64 checked_rescues;   /* whose caller the steps have seen */
+  guint64 extra_frames;      /* of these: one frame too many before it */
+  guint64 wrong_rescues;     /* of these: others that do not begin with it */
   guint64 libunwind_shorter; /* it stopped before the tables' root */
   guint64 contradictions;
   guint64 ends[PYRO_STACK_N_ENDS];
@@ -50,7 +59,19 @@ static gint is_stopped;
 
 /* In an executable this is a constant offset from the thread pointer. */
 static __thread unsigned steps_left;
+static __thread unsigned runs;
 static __thread PyroUnwindCache cache;
+
+/* The calls of this run of steps that have not returned. */
+static __thread struct {
+  struct {
+    uintptr_t slot; /* where the return address stands */
+    uintptr_t ra;
+  } calls[MAX_CALLS];
+  unsigned n;
+  bool is_lost; /* more calls than fit */
+  uintptr_t pc, sp;
+} shadow;
 
 static void
 count (guint64 *counter, guint64 n)
@@ -59,19 +80,28 @@ count (guint64 *counter, guint64 n)
 }
 
 static void
-report (const uintptr_t *by_tables, const uintptr_t *by_libunwind,
-        unsigned depth, unsigned tables_depth, unsigned libunwind_depth)
+note (uintptr_t by_tables, uintptr_t by_oracle, uintptr_t leaf,
+      uintptr_t callee, unsigned depth)
 {
   guint n = __atomic_fetch_add (&n_reports, 1, __ATOMIC_RELAXED);
 
-  count (&counts.contradictions, 1);
   if (n >= MAX_REPORTS)
     return;
-  reports[n].pcs[0] = depth < tables_depth ? by_tables[depth] : 0;
-  reports[n].pcs[1] = depth < libunwind_depth ? by_libunwind[depth] : 0;
-  reports[n].leaf = by_tables[0];
-  reports[n].callee = by_tables[depth - 1];
+  reports[n].pcs[0] = by_tables;
+  reports[n].pcs[1] = by_oracle;
+  reports[n].leaf = leaf;
+  reports[n].callee = callee;
   reports[n].depth = depth;
+}
+
+static void
+report (const uintptr_t *by_tables, const uintptr_t *by_libunwind,
+        unsigned depth, unsigned tables_depth, unsigned libunwind_depth)
+{
+  count (&counts.contradictions, 1);
+  note (depth < tables_depth ? by_tables[depth] : 0,
+        depth < libunwind_depth ? by_libunwind[depth] : 0, by_tables[0],
+        by_tables[depth - 1], depth);
 }
 
 static void
@@ -97,10 +127,74 @@ compare (const PyroWalk *tables, const uintptr_t *by_tables,
 }
 
 static void
-look (const ucontext_t *context)
+start_shadow (const ucontext_t *context)
 {
-  PyroUnwindSources sources = { pyro_modules_published (),
-                                pyro_memory_map_published (), &cache };
+  shadow.n = 0;
+  shadow.is_lost = false;
+  shadow.pc = (uintptr_t)context->uc_mcontext.gregs[REG_RIP];
+  shadow.sp = (uintptr_t)context->uc_mcontext.gregs[REG_RSP];
+}
+
+/* From the step before this one to this one: a call has pushed the address
+ * after itself, and whatever moves the stack pointer above that has returned.
+ */
+static void
+update_shadow (const ucontext_t *context)
+{
+  uintptr_t pc = (uintptr_t)context->uc_mcontext.gregs[REG_RIP];
+  uintptr_t sp = (uintptr_t)context->uc_mcontext.gregs[REG_RSP];
+
+  while (shadow.n > 0 && shadow.calls[shadow.n - 1].slot < sp)
+    shadow.n--;
+  if (sp == shadow.sp - 8) {
+    uintptr_t ra = *(const uintptr_t *)sp;
+
+    if (ra - shadow.pc >= 2 && ra - shadow.pc <= 8 && pc != ra) {
+      if (shadow.n == MAX_CALLS) {
+        shadow.is_lost = true;
+      } else {
+        shadow.calls[shadow.n].slot = sp;
+        shadow.calls[shadow.n++].ra = ra;
+      }
+    }
+  }
+  shadow.pc = pc;
+  shadow.sp = sp;
+}
+
+/* The innermost caller with CFI, if it made its call during this run. A
+ * function that has jumped to its last callee may have left a return address
+ * below, in what is now that callee's frame: its name is then one too many. */
+static void
+check_rescue (const PyroUnwindSources *sources, const uintptr_t *by_tables,
+              unsigned depth)
+{
+  unsigned i = shadow.n;
+
+  while (!shadow.is_lost && i > 0) {
+    uintptr_t ra = shadow.calls[--i].ra;
+    uint32_t rule = pyro_tables_find_rule (sources->tables, ra - 1);
+
+    if (rule == PYRO_SPECIAL_NONE || rule == PYRO_SPECIAL_UNKNOWN)
+      continue;
+    count (&counts.checked_rescues, 1);
+    if (depth > 1 && by_tables[1] == ra)
+      return;
+    if (depth > 2 && by_tables[2] == ra) {
+      count (&counts.extra_frames, 1);
+    } else {
+      count (&counts.wrong_rescues, 1);
+      note (by_tables[1], ra, by_tables[0], by_tables[0], 1);
+    }
+    return;
+  }
+}
+
+static void
+look (const ucontext_t *context, bool with_libunwind)
+{
+  PyroUnwindSources sources
+      = { pyro_modules_published (), pyro_memory_map_published (), &cache };
   uintptr_t by_tables[PYRO_MAX_FRAMES], by_libunwind[PYRO_MAX_FRAMES];
   PyroWalk tables, libunwind;
   PyroStackBounds stack;
@@ -117,11 +211,15 @@ look (const ucontext_t *context)
   count (&counts.ends[tables.end], 1);
   if (tables.end == PYRO_STACK_COMPLETE)
     count (&counts.complete, 1);
+  else
+    note (0, 0, by_tables[0], by_tables[tables.depth - 1], tables.depth);
   if (tables.rescued) {
-    /* libunwind guesses by rbp there: it is no oracle for this. */
     count (&counts.rescued, 1);
+    check_rescue (&sources, by_tables, tables.depth);
     return;
   }
+  if (!with_libunwind)
+    return;
   pyro_unwind_by_libunwind (&sources, &regs, &stack, by_libunwind,
                             PYRO_MAX_FRAMES, &libunwind);
   if (libunwind.end == PYRO_STACK_BUSY) {
@@ -136,7 +234,7 @@ look (const ucontext_t *context)
 static gboolean
 is_at_system_call (const ucontext_t *context)
 {
-  const guint8 *pc = (const guint8 *) context->uc_mcontext.gregs[REG_RIP];
+  const guint8 *pc = (const guint8 *)context->uc_mcontext.gregs[REG_RIP];
 
   return pc[0] == 0x0f && (pc[1] == 0x05 || pc[1] == 0x34);
 }
@@ -146,10 +244,11 @@ on_tick (int signo, siginfo_t *info, void *data)
 {
   ucontext_t *context = data;
 
-  look (context);
+  start_shadow (context);
+  look (context, true);
   if (!g_atomic_int_get (&is_stopped) && !is_at_system_call (context)
       && steps_left == 0) {
-    steps_left = STEPS;
+    steps_left = ++runs % 4 == 0 ? LONG_STEPS : STEPS;
     context->uc_mcontext.gregs[REG_EFL] |= TRAP_FLAG;
   }
 }
@@ -159,20 +258,21 @@ on_trap (int signo, siginfo_t *info, void *data)
 {
   ucontext_t *context = data;
 
-  look (context);
+  update_shadow (context);
+  look (context, runs % 4 != 0);
   if (steps_left > 0)
     steps_left--;
   if (steps_left == 0 || is_at_system_call (context)) {
     steps_left = 0;
-    context->uc_mcontext.gregs[REG_EFL] &= ~(greg_t) TRAP_FLAG;
+    context->uc_mcontext.gregs[REG_EFL] &= ~(greg_t)TRAP_FLAG;
   }
 }
 
 static void
 install (int signo, void (*handler) (int, siginfo_t *, void *))
 {
-  struct sigaction action = { .sa_sigaction = handler,
-                              .sa_flags = SA_SIGINFO | SA_RESTART };
+  struct sigaction action
+      = { .sa_sigaction = handler, .sa_flags = SA_SIGINFO | SA_RESTART };
 
   sigfillset (&action.sa_mask);
   g_assert_no_errno (sigaction (signo, &action, NULL));
@@ -215,7 +315,7 @@ print_reports (PyroModules *modules)
     gchar *libunwind = name_address (modules, reports[i].pcs[1]);
 
     g_test_message ("leaf %s, frame %u: caller of %s is %s by tables, %s by "
-                    "libunwind",
+                    "the oracle",
                     leaf, reports[i].depth, callee, tables, libunwind);
     g_free (leaf);
     g_free (callee);
@@ -247,8 +347,7 @@ test_pipeline (gconstpointer data)
   n_reports = 0;
   g_atomic_int_set (&is_stopped, FALSE);
   gst_element_set_state (element, GST_STATE_PLAYING);
-  g_assert_cmpint (gst_element_get_state (element, NULL, NULL,
-                                          20 * GST_SECOND),
+  g_assert_cmpint (gst_element_get_state (element, NULL, NULL, 20 * GST_SECOND),
                    !=, GST_STATE_CHANGE_FAILURE);
 
   modules = pyro_modules_new (TRUE);
@@ -268,32 +367,33 @@ test_pipeline (gconstpointer data)
   gst_element_set_state (element, GST_STATE_NULL);
   gst_object_unref (element);
 
-  complete = 100.0 * (gdouble) counts.complete / (gdouble) counts.stacks;
+  complete = 100.0 * (gdouble)counts.complete / (gdouble)counts.stacks;
   g_test_message (
-      "%s: %" G_GUINT64_FORMAT " stacks, %.3f %% complete, %.1f %% rescued; %"
-      G_GUINT64_FORMAT " frames compared, %" G_GUINT64_FORMAT
+      "%s: %" G_GUINT64_FORMAT
+      " stacks, %.3f %% complete, %.1f %% rescued; %" G_GUINT64_FORMAT
+      " frames compared, %" G_GUINT64_FORMAT
       " contradictions; libunwind ended earlier in %" G_GUINT64_FORMAT
-      ", was busy in %" G_GUINT64_FORMAT,
+      ", was busy in %" G_GUINT64_FORMAT "; %" G_GUINT64_FORMAT
+      " rescues checked, %" G_GUINT64_FORMAT
+      " with a frame too many, %" G_GUINT64_FORMAT " wrong",
       pipeline->name, counts.stacks, complete,
-      100.0 * (gdouble) counts.rescued / (gdouble) counts.stacks,
-      counts.frames, counts.contradictions, counts.libunwind_shorter,
-      counts.busy);
-  g_test_message ("not complete: no unwind info %" G_GUINT64_FORMAT
-                  ", unknown code %" G_GUINT64_FORMAT
-                  ", unreadable %" G_GUINT64_FORMAT
-                  ", no progress %" G_GUINT64_FORMAT
-                  ", unsupported %" G_GUINT64_FORMAT
-                  ", unknown stack %" G_GUINT64_FORMAT,
-                  counts.ends[PYRO_STACK_NO_UNWIND_INFO],
-                  counts.ends[PYRO_STACK_UNKNOWN_CODE],
-                  counts.ends[PYRO_STACK_UNREADABLE],
-                  counts.ends[PYRO_STACK_NO_PROGRESS],
-                  counts.ends[PYRO_STACK_UNSUPPORTED],
-                  counts.ends[PYRO_STACK_UNKNOWN_STACK]);
+      100.0 * (gdouble)counts.rescued / (gdouble)counts.stacks, counts.frames,
+      counts.contradictions, counts.libunwind_shorter, counts.busy,
+      counts.checked_rescues, counts.extra_frames, counts.wrong_rescues);
+  g_test_message (
+      "not complete: no unwind info %" G_GUINT64_FORMAT
+      ", unknown code %" G_GUINT64_FORMAT ", unreadable %" G_GUINT64_FORMAT
+      ", no progress %" G_GUINT64_FORMAT ", unsupported %" G_GUINT64_FORMAT
+      ", unknown stack %" G_GUINT64_FORMAT,
+      counts.ends[PYRO_STACK_NO_UNWIND_INFO],
+      counts.ends[PYRO_STACK_UNKNOWN_CODE], counts.ends[PYRO_STACK_UNREADABLE],
+      counts.ends[PYRO_STACK_NO_PROGRESS], counts.ends[PYRO_STACK_UNSUPPORTED],
+      counts.ends[PYRO_STACK_UNKNOWN_STACK]);
   print_reports (modules);
   g_assert_cmpuint (counts.frames, >=, frames_per_pipeline);
   g_assert_cmpuint (counts.contradictions, ==, 0);
   g_assert_cmpfloat (complete, >=, 99.9);
+  g_assert_cmpuint (counts.wrong_rescues * 1000, <=, counts.checked_rescues);
   pyro_memory_watch_free (watch);
   pyro_modules_free (modules);
 }
