@@ -3,11 +3,7 @@
 #include "capture-file.h"
 #include "log.h"
 #include "profile/gzip.h"
-#include "profile/profile-split.h"
-#include "profile/push-message.h"
-#include "push-report.h"
-#include "push.h"
-#include "series.h"
+#include "pusher.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -15,33 +11,21 @@
 #include <string.h>
 #include <time.h>
 
-/* Both queues, in profiles: several intervals of every profile type. */
+/* Profiles: several intervals of every profile type. */
 #define MAX_QUEUED 16
 
-/* Symbols are read and TLS is spoken on this stack. The demangler of C++ names
- * recurses (up to 2048 levels, about 150 bytes each, and it allocates its
- * tables on the stack), elfutils and the TLS libraries use tens of KiB: 256
- * KiB would do on a good day. Only what is touched becomes memory, so a MiB
- * costs address space alone; the default of 8 MiB is too much of that under
- * RLIMIT_AS. */
+/* Symbols are read and TLS is spoken on this stack. A push over TLS fits into
+ * 32 KiB (measured), but demangling recurses as deep as a C++ name is nested
+ * and elfutils follows whatever files it finds. Only what is touched becomes
+ * memory, so a MiB costs address space alone; the default of 8 MiB is too much
+ * of that under RLIMIT_AS. */
 #define STACK_BYTES (1024 * 1024)
-
-#define MIN_PUSH_TIMEOUT 10 /* seconds; else the upload interval */
-#define MAX_PUSH_TIMEOUT 60
-#define WAIT_STEP (100 * G_TIME_SPAN_MILLISECOND)
-/* A longer Retry-After is no reason to wait: the next interval comes. */
-#define MAX_RETRY_WAIT 5 /* seconds */
-#define MAX_HOLD 300     /* seconds */
-/* After an answer that the next interval will get as well. */
-#define FUTILE_HOLD 60 /* seconds */
 
 struct _PyroDelivery {
   /* Read-only after pyro_delivery_new(). */
   gchar *service;
-  gchar *output_dir;      /* absolute, or NULL */
-  PyroPushTarget *target; /* or NULL */
-  GArray *series;
-  guint push_timeout_ms;
+  gchar *output_dir;  /* absolute, or NULL */
+  PyroPusher *pusher; /* or NULL; the delivery thread's own */
 
   /* Atomic. */
   gint forgotten;   /* in a forked child */
@@ -59,17 +43,8 @@ struct _PyroDelivery {
   PyroDeliveryStats stats;
 
   /* The delivery thread's own. */
-  GQueue outgoing;    /* GPtrArray of request bodies (GBytes), oldest first */
   gint capture_errno; /* of the last capture; 0: it was written */
-  PyroPushReport report;
-  gint64 hold_until; /* no push before that monotonic time */
 };
-
-/* One profile's way to the server: all its tries. */
-typedef struct {
-  PyroDelivery *delivery;
-  gint64 limit; /* when to give up; G_MAXINT64: while there is no stop */
-} Attempt;
 
 /* ------------------------------------------------------------ the queue -- */
 
@@ -100,16 +75,18 @@ pop_job (PyroDelivery *self)
 }
 
 static void
-count (PyroDelivery *self, guint64 *counter)
+count (PyroDelivery *self, guint64 *counter, guint n)
 {
   g_mutex_lock (&self->lock);
-  *counter += 1;
+  *counter += n;
   g_mutex_unlock (&self->lock);
 }
 
 static gboolean
-may_log (PyroDelivery *self)
+may_log (gpointer owner)
 {
+  PyroDelivery *self = owner;
+
   return !g_atomic_int_get (&self->left_behind);
 }
 
@@ -153,13 +130,13 @@ write_capture (PyroDelivery *self, const PyroDeliveryJob *job, GBytes *pprof)
       self->output_dir, self->service, job->time_ns, compressed, &error);
 
   if (path == NULL) {
-    count (self, &self->stats.write_failed);
+    count (self, &self->stats.write_failed, 1);
     report_capture_error (self, error);
     self->capture_errno = error->code;
     return;
   }
 
-  count (self, &self->stats.captured);
+  count (self, &self->stats.captured, 1);
   if (may_log (self)) {
     GST_CAT_DEBUG (pyro_debug, "wrote %s", path);
     if (self->capture_errno != 0)
@@ -182,52 +159,7 @@ check_output_dir (PyroDelivery *self)
   }
 }
 
-/* ----------------------------------------------------------------- push -- */
-
-/* One request body for each part of the profile. NULL: it is none. */
-static GPtrArray *
-make_bodies (PyroDelivery *self, const PyroDeliveryJob *job, GBytes *pprof,
-             GError **error)
-{
-  g_autoptr (GPtrArray) parts = pyro_profile_split (
-      pprof, PYRO_SPLIT_MAX_BYTES, PYRO_SPLIT_MAX_SAMPLES, error);
-  g_autoptr (GPtrArray) bodies = NULL;
-
-  if (parts == NULL)
-    return NULL;
-  bodies = g_ptr_array_new_with_free_func ((GDestroyNotify)g_bytes_unref);
-  pyro_series_set (self->series, "__name__", job->profile_name);
-  for (guint i = 0; i < parts->len; i++) {
-    g_autofree gchar *id = g_uuid_string_random ();
-    g_autoptr (GBytes) message
-        = pyro_push_request_encode ((const PyroLabel *)self->series->data,
-                                    self->series->len, parts->pdata[i], id);
-
-    g_ptr_array_add (bodies, pyro_gzip (message));
-  }
-  return g_steal_pointer (&bodies);
-}
-
-static void
-queue_push (PyroDelivery *self, const PyroDeliveryJob *job, GBytes *pprof)
-{
-  g_autoptr (GError) error = NULL;
-  GPtrArray *bodies = make_bodies (self, job, pprof, &error);
-
-  if (bodies == NULL) {
-    count (self, &self->stats.failed);
-    if (may_log (self))
-      pyro_log_user (GST_LEVEL_WARNING, "a %s profile cannot be pushed: %s",
-                     job->profile_name, error->message);
-    return;
-  }
-  g_queue_push_tail (&self->outgoing, bodies);
-  if (g_queue_get_length (&self->outgoing) > MAX_QUEUED) {
-    g_ptr_array_unref (g_queue_pop_head (&self->outgoing));
-    count (self, &self->stats.failed);
-    pyro_push_report_skipped (&self->report, 1);
-  }
-}
+/* -------------------------------------------------------------- the work -- */
 
 /* Encodes what has been submitted and writes it to disk. Called while the
  * network is waited for, too: a server that hangs must cost no capture. */
@@ -237,166 +169,57 @@ take_jobs_in (PyroDelivery *self)
   PyroDeliveryJob *job;
 
   while ((job = pop_job (self)) != NULL) {
-    if (self->output_dir != NULL || self->target != NULL) {
+    if (self->output_dir != NULL || self->pusher != NULL) {
       g_autoptr (GBytes) pprof = job->encode (job->data);
 
       if (pprof != NULL && self->output_dir != NULL)
         write_capture (self, job, pprof);
-      if (pprof != NULL && self->target != NULL)
-        queue_push (self, job, pprof);
+      if (pprof != NULL && self->pusher != NULL)
+        count (self, &self->stats.failed,
+               pyro_pusher_add (self->pusher, job->profile_name, pprof));
     }
     job_free (job);
   }
 }
 
-/* A PyroPushTick. Once a stop has begun, each profile that waits gets an equal
- * share of its time. */
 static gint64
-keep_up (gpointer user_data)
+keep_up (gpointer owner)
 {
-  Attempt *attempt = user_data;
-  PyroDelivery *self = attempt->delivery;
+  PyroDelivery *self = owner;
+  gint64 stop_time;
 
   take_jobs_in (self);
-  if (attempt->limit == G_MAXINT64) {
-    gint64 now = g_get_monotonic_time ();
-
-    g_mutex_lock (&self->lock);
-    if (self->stopping)
-      attempt->limit
-          = now
-            + (self->stop_time - now)
-                  / ((gint64)g_queue_get_length (&self->outgoing) + 1);
-    g_mutex_unlock (&self->lock);
-  }
-  return attempt->limit;
-}
-
-/* Waits until one more try makes sense. FALSE: none does. */
-static gboolean
-wait_for_retry (Attempt *attempt, const PyroPushOutcome *outcome)
-{
-  PyroDelivery *self = attempt->delivery;
-  gint64 until = g_get_monotonic_time ();
-
-  if (!outcome->may_retry || outcome->retry_after > MAX_RETRY_WAIT)
-    return FALSE;
-  /* In an outage the next interval is the retry, unless the server asked for
-   * one; and others wait for their first try. */
-  if (self->report.state != PYRO_PUSH_TAKEN && outcome->retry_after == 0)
-    return FALSE;
-  if (!g_queue_is_empty (&self->outgoing))
-    return FALSE;
-
-  if (outcome->retry_after > 0)
-    until += outcome->retry_after * G_USEC_PER_SEC;
-  else /* jitter: not all clients of a restarted server at once */
-    until += g_random_int_range (300, 700) * G_TIME_SPAN_MILLISECOND;
-
-  while (TRUE) {
-    gint64 limit = keep_up (attempt);
-    gint64 now = g_get_monotonic_time ();
-
-    /* A stop does not wait for a server that is not there. */
-    if (limit != G_MAXINT64
-        && (outcome->status != PYRO_PUSH_BUSY || until >= limit))
-      return FALSE;
-    if (now >= until)
-      return TRUE;
-    g_mutex_lock (&self->lock);
-    g_cond_wait_until (&self->wake, &self->lock, MIN (until, now + WAIT_STEP));
-    g_mutex_unlock (&self->lock);
-  }
+  g_mutex_lock (&self->lock);
+  stop_time = self->stopping ? self->stop_time : G_MAXINT64;
+  g_mutex_unlock (&self->lock);
+  return stop_time;
 }
 
 static void
-send_body (Attempt *attempt, GBytes *body, PyroPushOutcome *outcome)
+wait_until (gpointer owner, gint64 time)
 {
-  PyroDelivery *self = attempt->delivery;
+  PyroDelivery *self = owner;
 
-  for (guint try = 1;; try++) {
-    pyro_push_send (self->target, body, self->push_timeout_ms, keep_up, attempt,
-                    outcome);
-    if (may_log (self))
-      GST_CAT_DEBUG (pyro_debug, "push of %" G_GSIZE_FORMAT " bytes to %s: %s",
-                     g_bytes_get_size (body), self->target->display,
-                     outcome->reason ? outcome->reason : "taken");
-    if (try == 2 || !wait_for_retry (attempt, outcome))
-      return;
-    pyro_push_outcome_clear (outcome);
-  }
-}
-
-static void
-hold_pushes (PyroDelivery *self, const PyroPushOutcome *outcome)
-{
-  gint64 seconds = 0;
-
-  switch (outcome->status) {
-  case PYRO_PUSH_AUTH:
-  case PYRO_PUSH_WRONG_URL:
-  case PYRO_PUSH_UNTRUSTED:
-    seconds = FUTILE_HOLD;
-    break;
-  case PYRO_PUSH_BUSY:
-    seconds = MIN (outcome->retry_after, MAX_HOLD);
-    break;
-  default:
-    break;
-  }
-  self->hold_until = g_get_monotonic_time () + seconds * G_USEC_PER_SEC;
-}
-
-static void
-push_oldest (PyroDelivery *self)
-{
-  g_autoptr (GPtrArray) bodies = g_queue_pop_head (&self->outgoing);
-  Attempt attempt = { self, G_MAXINT64 };
-  PyroPushOutcome worst = { PYRO_PUSH_TAKEN };
-
-  if (bodies == NULL)
-    return;
-  if (g_get_monotonic_time () < self->hold_until) {
-    count (self, &self->stats.failed);
-    pyro_push_report_skipped (&self->report, 1);
-    return;
-  }
-
-  for (guint i = 0; i < bodies->len; i++) {
-    PyroPushOutcome outcome;
-
-    send_body (&attempt, bodies->pdata[i], &outcome);
-    if (outcome.status == PYRO_PUSH_TAKEN)
-      continue;
-    pyro_push_outcome_clear (&worst);
-    worst = outcome;
-    /* A part that is rejected says nothing about the others. */
-    if (outcome.status != PYRO_PUSH_REJECTED)
-      break;
-  }
-  count (self, worst.status == PYRO_PUSH_TAKEN ? &self->stats.pushed
-                                               : &self->stats.failed);
-  hold_pushes (self, &worst);
-  if (may_log (self))
-    pyro_push_report_outcome (&self->report, &worst);
-  pyro_push_outcome_clear (&worst);
+  g_mutex_lock (&self->lock);
+  if (g_queue_is_empty (&self->jobs))
+    g_cond_wait_until (&self->wake, &self->lock, time);
+  g_mutex_unlock (&self->lock);
 }
 
 /* --------------------------------------------------------------- thread -- */
 
 /* FALSE: there is nothing to do and there will not be. */
 static gboolean
-wait_for_work (PyroDelivery *self)
+wait_for_job (PyroDelivery *self)
 {
-  gboolean work;
+  gboolean have_job;
 
   g_mutex_lock (&self->lock);
-  while (g_queue_is_empty (&self->jobs) && g_queue_is_empty (&self->outgoing)
-         && !self->stopping)
+  while (g_queue_is_empty (&self->jobs) && !self->stopping)
     g_cond_wait (&self->wake, &self->lock);
-  work = !g_queue_is_empty (&self->jobs) || !g_queue_is_empty (&self->outgoing);
+  have_job = !g_queue_is_empty (&self->jobs);
   g_mutex_unlock (&self->lock);
-  return work;
+  return have_job;
 }
 
 static void *
@@ -406,9 +229,14 @@ run (void *data)
 
   pthread_setname_np (pthread_self (), "pyro-delivery");
   check_output_dir (self);
-  while (wait_for_work (self)) {
+  while (wait_for_job (self)) {
     take_jobs_in (self);
-    push_oldest (self);
+    while (self->pusher != NULL && !pyro_pusher_is_empty (self->pusher)) {
+      gboolean taken = pyro_pusher_push_oldest (self->pusher);
+
+      count (self, taken ? &self->stats.pushed : &self->stats.failed, 1);
+      take_jobs_in (self);
+    }
   }
   return NULL;
 }
@@ -433,8 +261,7 @@ block_signals (sigset_t *old)
   pthread_sigmask (SIG_SETMASK, &blocked, NULL);
 }
 
-/* With the lock. Not a GThread: that one ends the process when it cannot be
- * made, or has no stack size. */
+/* With the lock. Not a GThread, whose stack has no size to choose. */
 static void
 start_thread (PyroDelivery *self)
 {
@@ -463,46 +290,23 @@ start_thread (PyroDelivery *self)
 
 /* -------------------------------------------------------------- outside -- */
 
-static PyroPushTarget *
-read_target (const PyroSettings *settings)
-{
-  g_autoptr (GError) error = NULL;
-  PyroPushTarget *target;
-
-  if (settings->server_url == NULL || settings->server_url[0] == '\0')
-    return NULL;
-  target = pyro_push_target_new (settings, &error);
-  if (target == NULL)
-    pyro_log_user (GST_LEVEL_WARNING,
-                   "%s; no profile is pushed; set it to an address such as "
-                   "http://localhost:4040",
-                   error->message);
-  return target;
-}
-
 PyroDelivery *
 pyro_delivery_new (const PyroSettings *settings)
 {
   PyroDelivery *self = g_new0 (PyroDelivery, 1);
+  const PyroPusherHooks hooks = { self, keep_up, wait_until, may_log };
 
   pyro_log_init ();
   self->service = g_strdup (settings->tracer_name ? settings->tracer_name : "");
   /* Made absolute now: applications change their working directory. */
   if (settings->output_dir != NULL && settings->output_dir[0] != '\0')
     self->output_dir = g_canonicalize_filename (settings->output_dir, NULL);
-  self->target = read_target (settings);
-  self->series = pyro_series_new (settings, "");
-  self->push_timeout_ms
-      = 1000
-        * CLAMP (settings->upload_interval, MIN_PUSH_TIMEOUT, MAX_PUSH_TIMEOUT);
-  self->report.target = self->target;
-  self->report.keeps_captures = self->output_dir != NULL;
+  self->pusher = pyro_pusher_new (settings, &hooks);
   g_mutex_init (&self->lock);
   g_cond_init (&self->wake);
   g_queue_init (&self->jobs);
-  g_queue_init (&self->outgoing);
 
-  if (self->target == NULL && self->output_dir == NULL)
+  if (self->pusher == NULL && self->output_dir == NULL)
     pyro_log_user (GST_LEVEL_WARNING,
                    "profiles go nowhere; set server-url, or output-dir to "
                    "keep captures");
@@ -518,8 +322,7 @@ delivery_free (PyroDelivery *self)
 {
   g_free (self->service);
   g_free (self->output_dir);
-  pyro_push_target_free (self->target);
-  g_array_unref (self->series);
+  pyro_pusher_free (self->pusher);
   g_mutex_clear (&self->lock);
   g_cond_clear (&self->wake);
   g_free (self);
