@@ -59,7 +59,8 @@ allocate (Decoder *decoder, gsize n, gsize size)
 static gboolean
 get_string (Decoder *decoder, gint64 index, const gchar **string)
 {
-  if (index < 0 || (guint64)index >= decoder->message->n_string_table) {
+  /* A negative one is far beyond the end. */
+  if ((guint64)index >= decoder->message->n_string_table) {
     INVALID (decoder,
              "is no valid profile: string %" G_GINT64_FORMAT
              " is not in its string table of %" G_GSIZE_FORMAT,

@@ -232,6 +232,19 @@ test_ids_need_not_count_from_one (void)
 }
 
 static void
+scatter_ids_but_one (Perftools__Profiles__Profile *message)
+{
+  scatter_ids (message);
+  message->sample[1]->location_id[0] = 5;
+}
+
+static void
+test_ids_that_do_not_count_from_one_are_checked_too (void)
+{
+  assert_change_refused (scatter_ids_but_one, "location id 5");
+}
+
+static void
 test_a_gzip_bomb_is_refused_without_being_unpacked (void)
 {
   gsize size = 64 * 1024 * 1024;
@@ -339,6 +352,7 @@ main (int argc, char **argv)
   TEST (every_cut_is_refused_or_is_a_smaller_profile);
   TEST (contradictions_are_refused);
   TEST (ids_need_not_count_from_one);
+  TEST (ids_that_do_not_count_from_one_are_checked_too);
   TEST (a_gzip_bomb_is_refused_without_being_unpacked);
   TEST (a_file_above_the_limit_is_refused);
   TEST (small_messages_that_unpack_to_much_are_refused);

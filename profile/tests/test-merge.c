@@ -76,6 +76,25 @@ test_merged_intervals_add_up (void)
 }
 
 static void
+test_the_programs_own_mapping_stays_the_first (void)
+{
+  g_autoptr (PyroProfileBuilder) builder = example_builder_new ();
+  PyroMapping program = { .filename = "/usr/bin/program" };
+  g_autoptr (PyroProfileMerger) merger = pyro_profile_merger_new ();
+  g_autoptr (GBytes) bytes = NULL, merged_bytes = NULL;
+  g_autoptr (PyroProfile) merged = NULL;
+
+  /* No sample is in it. */
+  pyro_profile_builder_add_mapping (builder, &program);
+  example_add_samples (builder, 2);
+  bytes = pyro_profile_builder_encode (builder);
+  add (merger, bytes);
+  merged_bytes = pyro_profile_merger_finish (merger);
+  merged = decode (merged_bytes);
+  g_assert_cmpstr (merged->mappings[0].filename, ==, "/usr/bin/program");
+}
+
+static void
 test_profiles_of_other_types_are_not_merged (void)
 {
   static const PyroValueType wall = { "wall", "nanoseconds" };
@@ -200,6 +219,7 @@ main (int argc, char **argv)
   g_test_init (&argc, &argv, NULL);
 #define TEST(name) g_test_add_func ("/profile/merge/" #name, test_##name)
   TEST (merged_intervals_add_up);
+  TEST (the_programs_own_mapping_stays_the_first);
   TEST (profiles_of_other_types_are_not_merged);
   TEST (nothing_merged_is_nothing);
   TEST (times_at_the_ends_of_the_range_do_no_harm);
