@@ -21,6 +21,9 @@
  * of that under RLIMIT_AS. */
 #define STACK_BYTES (1024 * 1024)
 
+/* What a thread with nothing to do needs for its end, whatever the deadline. */
+#define JOIN_GRACE (50 * G_TIME_SPAN_MILLISECOND)
+
 struct _PyroDelivery {
   /* Read-only after pyro_delivery_new(). */
   gchar *service;
@@ -378,7 +381,7 @@ gboolean
 pyro_delivery_stop (PyroDelivery *self, gint64 deadline,
                     PyroDeliveryStats *stats)
 {
-  gint64 left = deadline - g_get_monotonic_time ();
+  gint64 now = g_get_monotonic_time ();
 
   if (stats != NULL)
     pyro_delivery_get_stats (self, stats);
@@ -389,11 +392,13 @@ pyro_delivery_stop (PyroDelivery *self, gint64 deadline,
   self->stopping = TRUE;
   /* A bit earlier, for the thread to end within the deadline. */
   self->stop_time
-      = deadline - CLAMP (left / 5, 0, 250 * G_TIME_SPAN_MILLISECOND);
+      = deadline
+        - CLAMP ((deadline - now) / 5, 0, 250 * G_TIME_SPAN_MILLISECOND);
   g_cond_signal (&self->wake);
   g_mutex_unlock (&self->lock);
 
-  if (self->has_thread && !join_until (self->thread, deadline)) {
+  if (self->has_thread
+      && !join_until (self->thread, MAX (deadline, now + JOIN_GRACE))) {
     g_atomic_int_set (&self->left_behind, TRUE);
     pthread_detach (self->thread);
     if (stats != NULL) {

@@ -49,11 +49,13 @@ void pyro_delivery_submit (PyroDelivery *delivery, const PyroDeliveryJob *job);
 void pyro_delivery_get_stats (PyroDelivery *delivery, PyroDeliveryStats *stats);
 
 /* Delivers what is queued, then ends the thread; what cannot be delivered
- * before DEADLINE (monotonic time, microseconds) is counted and given up.
- * Returns TRUE if the thread ended in time and the delivery is freed; FALSE if
- * it had to be left behind (in a name that is being looked up, in an encode):
- * then it keeps what it uses until the process ends. Either way DELIVERY is
- * not to be used again. STATS, or NULL, gets the last numbers. */
+ * before DEADLINE (monotonic time, microseconds; 50 ms are always granted to a
+ * thread with nothing to do) is counted and given up. Returns TRUE if the
+ * thread ended in time and the delivery is freed; FALSE if it had to be left
+ * behind, in an encode for example: then it keeps what it uses until the
+ * process ends, and the caller has to keep what the jobs' functions use.
+ * Either way DELIVERY is not to be used again. STATS, or NULL, gets the last
+ * numbers. */
 gboolean pyro_delivery_stop (PyroDelivery *delivery, gint64 deadline,
                              PyroDeliveryStats *stats);
 
