@@ -87,7 +87,8 @@ void pyro_profile_free (PyroProfile *profile);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (PyroProfile, pyro_profile_free)
 
 /* The serialized pprof message, not compressed. Samples with the same stack
- * and labels become one, entries that no sample uses are left out.
+ * and labels become one; locations, functions and mappings that no sample uses
+ * are left out, but for the first mapping, which is the program itself.
  * (transfer full) */
 GBytes *pyro_profile_encode (const PyroProfile *profile);
 

@@ -63,6 +63,7 @@ check (PyroOptions *options, GError **error)
   static const gchar *const formats[] = { "text", "json", NULL };
   static const gchar *const colors[] = { "auto", "always", "never", NULL };
   guint format = 0, color = 0;
+  guint64 max_size;
 
   if (!choose ("--format", options->format_text, formats, &format, error)
       || !choose ("--color", options->color_text, colors, &color, error)
@@ -82,11 +83,11 @@ check (PyroOptions *options, GError **error)
   options->json = format == 1;
   options->color = color;
   options->type = options->type_text;
-  options->limits.max_size = (gsize)options->max_size_mib * 1024 * 1024;
+  max_size = (guint64)options->max_size_mib * 1024 * 1024;
+  options->limits.max_size = (gsize)MIN (max_size, G_MAXSIZE);
   /* As the defaults relate. */
-  options->limits.max_memory
-      = options->limits.max_size
-        * (PYRO_PROFILE_MAX_MEMORY / PYRO_PROFILE_MAX_SIZE);
+  options->limits.max_memory = (gsize)MIN (
+      max_size * (PYRO_PROFILE_MAX_MEMORY / PYRO_PROFILE_MAX_SIZE), G_MAXSIZE);
   return TRUE;
 }
 

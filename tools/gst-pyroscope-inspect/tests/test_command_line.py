@@ -345,7 +345,7 @@ class Output(Case):
         self.assertEqual(len(re.findall("(?m)^sample [0-9]+$", self.out)), 4)
         self.assertIn("build-id c0ffee", self.out)
         self.assertIn("  element: x264enc0\n", self.out)
-        self.assertRegex(self.out, r"#0   0x2001 libdemo.so.1  encode demo.c:42")
+        self.assertIn("  #0   0x2001 libdemo.so.1  encode demo.c:42\n", self.out)
         result = self.run_json("dump", self.demo_file())
         self.assertEqual(result["samples"][3]["values"], [5, 50 * MS])
         self.assertEqual(result["comments"], COMMENTS)
