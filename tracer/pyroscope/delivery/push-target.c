@@ -77,6 +77,22 @@ add_secret (PyroPushTarget *target, const gchar *secret, gsize min_length)
     g_ptr_array_add (target->secrets, g_strdup (secret));
 }
 
+/* A gateway may take its key as "?key=value". */
+static void
+add_query_secrets (PyroPushTarget *target, const gchar *query)
+{
+  g_auto (GStrv) pairs = g_strsplit (query ? query : "", "&", -1);
+
+  for (guint i = 0; pairs[i] != NULL; i++) {
+    const gchar *equals = strchr (pairs[i], '=');
+    const gchar *value = equals ? equals + 1 : pairs[i];
+    g_autofree gchar *decoded = g_uri_unescape_string (value, NULL);
+
+    add_secret (target, value, MIN_VAGUE_SECRET);
+    add_secret (target, decoded, MIN_VAGUE_SECRET);
+  }
+}
+
 /* Sets the Push call's path below URL's own, however many slashes end it. */
 static CURLUcode
 append_push_path (CURLU *url)
@@ -116,7 +132,7 @@ read_url (PyroPushTarget *target, const gchar *server_url, GError **error)
     curl_url_set (url, CURLUPART_PASSWORD, NULL, 0);
     curl_url_set (url, CURLUPART_FRAGMENT, NULL, 0);
     query = url_part (url, CURLUPART_QUERY, 0);
-    add_secret (target, query, MIN_VAGUE_SECRET);
+    add_query_secrets (target, query);
     code = append_push_path (url);
   }
   if (code == CURLUE_OK) {

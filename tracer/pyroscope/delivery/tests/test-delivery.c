@@ -288,13 +288,14 @@ test_stop_while_idle (void)
   }
   g_assert_cmpint (g_get_monotonic_time () - begin, <, 2500000);
 
-  /* With no time at all it still returns at once. */
-  fixture_init (&f);
-  start (&f);
-  submit_small (f.delivery);
-  g_assert_true (stop_within (&f, 0, &stats));
-  g_usleep (100000);
-  fixture_clear (&f);
+  /* With no time at all it still returns at once, and has ended. */
+  for (guint i = 0; i < 100; i++) {
+    fixture_init (&f);
+    start (&f);
+    submit_small (f.delivery);
+    g_assert_true (stop_within (&f, 0, &stats));
+    fixture_clear (&f);
+  }
 }
 
 static void

@@ -78,6 +78,25 @@ test_no_proxy_for_loopback (void)
   g_unsetenv ("http_proxy");
 }
 
+static void
+test_query_secrets (void)
+{
+  static const gchar *const texts[]
+      = { "the key a%2Bb" SECRET " is unknown", "a+b" SECRET, "bare" SECRET };
+  PyroSettings *settings = fixture_settings_new ();
+  g_autoptr (PyroPushTarget) target = NULL;
+
+  fixture_set (&settings->server_url,
+               "http://host/?x=1&key=a%2Bb" SECRET "&bare" SECRET);
+  target = pyro_push_target_new (settings, NULL);
+  for (guint i = 0; i < G_N_ELEMENTS (texts); i++) {
+    g_autofree gchar *clean = pyro_push_target_clean (target, texts[i]);
+
+    g_assert_null (strstr (clean, SECRET));
+  }
+  fixture_settings_free (settings);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -93,5 +112,7 @@ main (int argc, char **argv)
       test_display);
   g_test_add_func ("/push-target/a server on this machine needs no proxy",
                    test_no_proxy_for_loopback);
+  g_test_add_func ("/push-target/values in the query are secrets",
+                   test_query_secrets);
   return g_test_run ();
 }
