@@ -14,7 +14,11 @@
  * have taken within the same second. */
 #define MAX_NAME_TRIES 64
 
-G_DEFINE_QUARK (pyro - capture - error - quark, pyro_capture_error)
+GQuark
+pyro_capture_error_quark (void)
+{
+  return g_quark_from_static_string ("pyro-capture-error");
+}
 
 static void
 set_error (GError **error, int code, const gchar *verb, const gchar *path)
@@ -114,8 +118,8 @@ rename_to_new (const gchar *old_path, const gchar *new_path)
     return 0;
   if (errno != EINVAL && errno != ENOSYS && errno != EPERM)
     return errno;
-  /* Not every file system has that flag, nor links; on such a one a file may
-   * come in between. */
+  /* Not every file system has that flag; on such a one a file may come in
+   * between. */
   if (access (new_path, F_OK) == 0)
     return EEXIST;
   return rename (old_path, new_path) == 0 ? 0 : errno;

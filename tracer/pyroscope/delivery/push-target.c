@@ -10,7 +10,11 @@
 /* Shorter tenants and header values are found in any text. */
 #define MIN_VAGUE_SECRET 4
 
-G_DEFINE_QUARK (pyro - push - target - error - quark, pyro_push_target_error)
+GQuark
+pyro_push_target_error_quark (void)
+{
+  return g_quark_from_static_string ("pyro-push-target-error");
+}
 
 static gboolean
 is_set (const gchar *text)
