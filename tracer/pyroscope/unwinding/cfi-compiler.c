@@ -8,6 +8,10 @@
  * shorter than that is padding, never executed, and needs no row. */
 #define FUNCTION_ALIGNMENT 16
 
+/* Bytes. GCC's longest use of r13 as CFA in a prologue takes less than 40 here;
+ * the loader's lazy resolver has rbx for 150. */
+#define LONG_PROLOGUE 64
+
 typedef struct {
   guint32 start; /* offset in the segment */
   guint32 limit;
@@ -33,6 +37,10 @@ typedef struct {
   guint32 n_buckets; /* of which */
   guint32 n_opened;  /* have a first row already */
   guint32 last_rule; /* in force at the end of ROWS */
+
+  gboolean with_saved;
+  gboolean needs_saved;   /* but has not got them */
+  guint64 saved_cfa_from; /* since where the CFA depends on one; 0: not */
 
   gboolean is_signal;
   PyroCfiState last_state; /* and what it was packed to */
@@ -69,17 +77,44 @@ add_row (Builder *builder, guint32 offset, guint32 rule)
     g_array_append_val (builder->rows, row);
 }
 
+static gboolean
+is_callee_saved (guint32 dwarf)
+{
+#if defined(__x86_64__)
+  return dwarf == 3 || (dwarf >= 12 && dwarf <= 15);
+#else
+  return FALSE;
+#endif
+}
+
+/* A CFA by rbx or r12 to r15 for more than a prologue's length spans calls, and
+ * can be computed only if all callees tell where they saved the register. In a
+ * prologue it is known as the interrupted function's own. */
+static void
+note_saved_cfa (Builder *builder, guint64 address, gboolean by_saved)
+{
+  if (builder->saved_cfa_from != 0
+      && address - builder->saved_cfa_from >= LONG_PROLOGUE)
+    builder->needs_saved = !builder->with_saved;
+  builder->saved_cfa_from = by_saved ? address : 0;
+}
+
 static void
 on_row (guint64 address, const PyroCfiState *state, gpointer data)
 {
   Builder *builder = data;
+  gboolean by_saved = state->cfa_shape == PYRO_CFA_SHAPE_REGISTER
+                      && is_callee_saved (state->cfa_reg);
 
+  /* A run of rows by the same register counts as one. */
+  if (by_saved != (builder->saved_cfa_from != 0))
+    note_saved_cfa (builder, address, by_saved);
   /* Rows that differ in registers nobody asked for are common. */
   if (!builder->has_last
       || memcmp (state, &builder->last_state, sizeof *state) != 0) {
     builder->last_state = *state;
     builder->last_packed = pyro_rule_set_pack (
-        builder->rules, state, builder->is_signal, builder->input->with_saved);
+        builder->rules, state, builder->is_signal, builder->with_saved);
     builder->has_last = TRUE;
     if (builder->last_packed == PYRO_SPECIAL_UNSUPPORTED)
       builder->statistics->n_unsupported++;
@@ -180,6 +215,7 @@ compile_function (Builder *builder, PyroCfiReader *reader,
     add_row (builder, (guint32)(bad_from - input->segment_start),
              PYRO_SPECIAL_UNSUPPORTED);
   }
+  note_saved_cfa (builder, fde.start + fde.length, FALSE);
 }
 
 static void
@@ -237,20 +273,19 @@ finish (Builder *builder)
   return table;
 }
 
-PyroTable *
-pyro_cfi_compile (const PyroCfiInput *input, PyroRuleSet *rules,
-                  PyroCfiStatistics *statistics)
+static PyroTable *
+compile (const PyroCfiInput *input, gboolean with_saved, PyroRuleSet *rules,
+         PyroCfiStatistics *statistics, gboolean *needs_saved)
 {
-  PyroCfiStatistics unwanted;
   Builder builder = { 0 };
   PyroCfiReader *reader;
   GArray *functions;
   PyroTable *table;
 
-  if (statistics == NULL)
-    statistics = &unwanted;
   memset (statistics, 0, sizeof *statistics);
+  statistics->has_saved = with_saved;
   builder.input = input;
+  builder.with_saved = with_saved;
   builder.rules = rules;
   builder.statistics = statistics;
   builder.last_rule = PYRO_SPECIAL_NONE;
@@ -270,10 +305,29 @@ pyro_cfi_compile (const PyroCfiInput *input, PyroRuleSet *rules,
   functions = read_functions (&builder, reader);
   compile_functions (&builder, reader, functions);
   table = finish (&builder);
+  *needs_saved = builder.needs_saved;
   g_array_unref (functions);
   pyro_cfi_reader_free (reader);
   g_array_unref (builder.rows);
   g_free (builder.first);
+  return table;
+}
+
+PyroTable *
+pyro_cfi_compile (const PyroCfiInput *input, PyroRuleSet *rules,
+                  PyroCfiStatistics *statistics)
+{
+  PyroCfiStatistics unwanted;
+  gboolean needs_saved;
+  PyroTable *table;
+
+  if (statistics == NULL)
+    statistics = &unwanted;
+  table = compile (input, input->with_saved, rules, statistics, &needs_saved);
+  if (needs_saved) {
+    g_free (table);
+    table = compile (input, TRUE, rules, statistics, &needs_saved);
+  }
   return table;
 }
 

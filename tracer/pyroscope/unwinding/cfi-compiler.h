@@ -19,7 +19,8 @@ typedef struct {
   gboolean is_debug_frame;
   guint64 segment_start;
   guint64 segment_limit; /* at most 4 GiB after start */
-  gboolean with_saved;   /* carry the callee-saved registers' slots */
+  gboolean with_saved;   /* carry the callee-saved registers' slots, even if no
+                          * CFA   is computed from one */
 } PyroCfiInput;
 
 typedef struct {
@@ -27,6 +28,7 @@ typedef struct {
   guint n_skipped;     /* malformed, unknown augmentation, or overlapping */
   guint n_truncated;   /* a malformed program: known up to there only */
   guint n_unsupported; /* rows that no rule can hold */
+  gboolean has_saved;  /* the callee-saved registers' slots are carried */
 } PyroCfiStatistics;
 
 /* Never fails on any bytes: what cannot be understood has no rule. Time is

@@ -14,6 +14,7 @@ typedef struct {
   PyroStackBounds stack;
   bool exact; /* regs.pc is where it stopped, not a return address; the scratch
                * registers are its own */
+  bool saved_known;    /* rbx, r12 to r15 are this frame's own, too */
   bool crossed_signal; /* some frame before it was a signal's */
 } PyroFrame;
 

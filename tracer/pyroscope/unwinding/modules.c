@@ -307,6 +307,7 @@ static void
 publish (PyroModules *modules)
 {
   Snapshot *snapshot = g_new0 (Snapshot, 1);
+  guint64 own = (gsize)pyro_publish_tables;
   guint i;
 
   snapshot->segments = g_new0 (PyroSegment, modules->loaded->len + 1);
@@ -319,6 +320,8 @@ publish (PyroModules *modules)
     snapshot->segments[i].limit = entry->module->limit;
     snapshot->segments[i].table = entry->table->table;
     snapshot->segments[i].readable = entry->is_readable;
+    if (own >= entry->module->start && own < entry->module->limit)
+      snapshot->tables.own = &snapshot->segments[i];
     entry->table->ref_count++;
     g_ptr_array_add (snapshot->shared, entry->table);
   }

@@ -173,6 +173,7 @@ pyro_rescue_orc (const PyroUnwindSources *sources, const PyroCodeMapping *code,
   frame->regs.sp = slot + sizeof (uintptr_t);
   frame->regs.fp = fp;
   frame->exact = false;
+  frame->saved_known = false;
   return true;
 }
 
@@ -225,7 +226,9 @@ pyro_rescue_scan (const PyroUnwindSources *sources, const PyroFrame *frame,
     segment = own != NULL && ra > own->start && ra <= own->limit
                   ? own
                   : pyro_tables_find_segment (tables, ra - 1);
-    if (segment == NULL
+    /* The signal handler calls no such code, but it has left its frames on
+     * every stack that it ever ran on. */
+    if (segment == NULL || (segment == tables->own && segment != own)
         || !is_return_address (segment, slot, ra,
                                segment == own && segment->readable))
       continue;
@@ -233,6 +236,7 @@ pyro_rescue_scan (const PyroUnwindSources *sources, const PyroFrame *frame,
     caller->regs.pc = ra;
     caller->regs.sp = slot + sizeof (uintptr_t);
     caller->exact = false;
+    caller->saved_known = false;
     *from = slot + ABI_ALIGNMENT;
     return true;
   }

@@ -200,6 +200,7 @@ pack_common (const PyroCfiState *state)
   return PYRO_RULE_PACK (kind, words, slot);
 }
 
+/* FALSE: not all of them can be said, so none is. */
 static gboolean
 convert_saved (const PyroCfiState *state, PyroRule *rule)
 {
@@ -212,8 +213,10 @@ convert_saved (const PyroCfiState *state, PyroRule *rule)
     if (slot->kind == PYRO_SLOT_SAME || slot->kind == PYRO_SLOT_UNDEFINED)
       continue;
     if (slot->kind != PYRO_SLOT_CFA || slot->offset % 8 != 0
-        || words < G_MININT16 || words > G_MAXINT16)
+        || words < G_MININT16 || words > G_MAXINT16) {
+      memset (rule->saved, 0, sizeof rule->saved);
       return FALSE;
+    }
     rule->saved[i] = (gint16)words;
   }
   return TRUE;
@@ -243,7 +246,7 @@ pyro_rule_set_pack (PyroRuleSet *set, const PyroCfiState *state,
   if (!with_saved || !has_saved (state)) {
     packed = pack_common (state);
     if (packed != PYRO_SPECIAL_NONE)
-      return packed;
+      return packed | (with_saved ? PYRO_RULE_SAVED_KNOWN : 0);
   }
 
   switch (state->cfa_shape) {
@@ -267,7 +270,7 @@ pyro_rule_set_pack (PyroRuleSet *set, const PyroCfiState *state,
       || !convert_slot (&state->slots[PYRO_TRACK_FP], &rule.fp_from,
                         &rule.fp_offset))
     return PYRO_SPECIAL_UNSUPPORTED;
-  if (with_saved && !convert_saved (state, &rule))
-    return PYRO_SPECIAL_UNSUPPORTED;
+  if (with_saved)
+    rule.saved_known = convert_saved (state, &rule);
   return intern (set, &rule);
 }

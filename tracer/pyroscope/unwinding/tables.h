@@ -33,14 +33,17 @@ enum {
 };
 
 /* PYRO_RULE_SP and PYRO_RULE_FP: 12 bits of words from the register to the
- * CFA, 8 bits of slot. The slot is where the caller's frame pointer was saved,
- * in words below the CFA; 0: it was not. x86_64: the return address is at
- * CFA - 8. aarch64: it is the word above the frame pointer's slot (a frame
- * record), or in lr if the slot is 0. */
+ * CFA, 7 bits of slot, 1 bit that tells that the other callee-saved registers
+ * are unchanged (0: not known; the module was compiled without them). The slot
+ * is where the caller's frame pointer was saved, in words below the CFA; 0: it
+ * was not. x86_64: the return address is at CFA - 8. aarch64: it is the word
+ * above the frame pointer's slot (a frame record), or in lr if the slot is 0.
+ */
 #define PYRO_RULE_WORDS(rule) (((rule) >> 2) & 0xfff)
-#define PYRO_RULE_SLOT(rule) (((rule) >> 14) & 0xff)
+#define PYRO_RULE_SLOT(rule) (((rule) >> 14) & 0x7f)
 #define PYRO_RULE_MAX_WORDS 0xfff
-#define PYRO_RULE_MAX_SLOT 0xff
+#define PYRO_RULE_MAX_SLOT 0x7f
+#define PYRO_RULE_SAVED_KNOWN (1u << 21)
 #define PYRO_RULE_PACK(kind, words, slot) \
   ((uint32_t)(kind) | (uint32_t)(words) << 2 | (uint32_t)(slot) << 14)
 
@@ -81,10 +84,10 @@ typedef struct {
   int32_t cfa_add;
   int32_t ra_offset;
   int32_t fp_offset;
-  /* In words from the CFA, only in modules compiled with saved registers;
-   * 0: not saved here. */
+  /* In words from the CFA; 0: not saved here. Only if SAVED_KNOWN: the module
+   * was compiled with the callee-saved registers. */
   int16_t saved[PYRO_N_SAVED];
-  uint16_t reserved;
+  uint16_t saved_known;
 } PyroRule;
 
 typedef struct {
@@ -106,6 +109,7 @@ struct _PyroUnwindTables {
   uint32_t generation; /* never 0, never the same twice */
   uint32_t n_segments; /* sorted by start, disjoint */
   const PyroSegment *segments;
+  const PyroSegment *own; /* where this very code lies, or NULL */
   const PyroRule *rules;
 };
 

@@ -14,7 +14,7 @@
 #define MAX_STEPS 4096
 
 /* How many guesses a rescue may try to follow to the root. */
-#define MAX_TRIALS 16
+#define MAX_TRIALS 64
 
 /* Not a PyroStackEnd: there is a caller. */
 #define GO_ON PYRO_STACK_N_ENDS
@@ -53,13 +53,17 @@ static const uint8_t offset_by_dwarf[16]
         OFFSET (r8),  OFFSET (r9),  OFFSET (r10), OFFSET (r11),
         OFFSET (r12), OFFSET (r13), OFFSET (r14), OFFSET (r15) };
 
-/* The others are known in the interrupted function alone. */
-#define CALLEE_SAVED (1u << 3 | 1u << 6 | 1u << 7 | 0xfu << 12)
+/* rbp and rsp are followed everywhere, rbx and r12 to r15 where all callees
+ * tell; the others are known in the interrupted function alone. */
+#define FOLLOWED (1u << 6 | 1u << 7)
+#define CALLEE_SAVED (1u << 3 | 0xfu << 12)
 
 static bool
 register_value (const PyroFrame *frame, unsigned dwarf, uintptr_t *value)
 {
-  if (dwarf >= 16 || (!frame->exact && !(CALLEE_SAVED >> dwarf & 1)))
+  unsigned known = FOLLOWED | (frame->saved_known ? CALLEE_SAVED : 0);
+
+  if (dwarf >= 16 || (!frame->exact && !(known >> dwarf & 1)))
     return false;
   *value = *(const uintptr_t *)((const char *)&frame->regs
                                 + offset_by_dwarf[dwarf]);
@@ -70,16 +74,21 @@ register_value (const PyroFrame *frame, unsigned dwarf, uintptr_t *value)
 static const uint8_t offset_by_saved[PYRO_N_SAVED]
     = { OFFSET (rbx), OFFSET (r12), OFFSET (r13), OFFSET (r14), OFFSET (r15) };
 
+/* In an epilogue a slot may be below the stack pointer already: compilers do
+ * not write DW_CFA_restore for what they pop. Within the red zone it still has
+ * the value, and further down the register has been restored. */
 static bool
 restore_saved (PyroFrame *frame, const PyroRule *rule, uintptr_t cfa)
 {
   unsigned i;
 
   for (i = 0; i < PYRO_N_SAVED; i++) {
+    uintptr_t slot = cfa + (uintptr_t)(rule->saved[i] * 8l);
+    char *reg = (char *)&frame->regs + offset_by_saved[i];
+
     if (rule->saved[i] != 0
-        && !pyro_stack_read (
-            &frame->stack, cfa + (uintptr_t)(rule->saved[i] * 8l),
-            (uintptr_t *)((char *)&frame->regs + offset_by_saved[i])))
+        && !pyro_stack_read (&frame->stack, slot, (uintptr_t *)reg)
+        && slot >= frame->regs.sp)
       return false;
   }
   return true;
@@ -162,6 +171,7 @@ step_signal (const PyroUnwindSources *sources, PyroFrame *frame)
   if (!load_signal_registers (frame))
     return PYRO_STACK_UNREADABLE;
   frame->exact = true;
+  frame->saved_known = true;
   frame->crossed_signal = true;
   if (frame->regs.sp >= frame->stack.low && frame->regs.sp < frame->stack.high)
     return GO_ON;
@@ -240,6 +250,7 @@ step_by_indexed_rule (const PyroRule *rule, PyroFrame *frame)
                      &fp)
       || !restore_saved (frame, rule, cfa))
     return PYRO_STACK_UNREADABLE;
+  frame->saved_known = frame->saved_known && rule->saved_known;
   return move_to (frame, cfa, ra, fp);
 }
 
@@ -253,9 +264,7 @@ step_by_common_rule (uint32_t rule, PyroFrame *frame)
   uintptr_t fp = frame->regs.fp;
   uintptr_t ra;
 
-  /* In an epilogue the slot may be below the stack pointer already: compilers
-   * do not write DW_CFA_restore for what they pop. Within the red zone it still
-   * has the value, and further down the register has been restored. */
+  /* See restore_saved. */
   if (slot != 0 && !pyro_stack_read (&frame->stack, cfa - slot, &fp)
       && cfa - slot >= frame->regs.sp)
     return PYRO_STACK_UNREADABLE;
@@ -272,6 +281,7 @@ step_by_common_rule (uint32_t rule, PyroFrame *frame)
     ra = frame->regs.lr;
   }
 #endif
+  frame->saved_known = frame->saved_known && (rule & PYRO_RULE_SAVED_KNOWN);
   return move_to (frame, cfa, ra, fp);
 }
 
@@ -398,8 +408,11 @@ rescue (const PyroUnwindSources *sources, PyroFrame *frame)
   for (trials = 0; trials < MAX_TRIALS; trials++) {
     Lead lead;
 
-    if (!pyro_rescue_scan (sources, frame, &from, &caller))
-      break;
+    if (!pyro_rescue_scan (sources, frame, &from, &caller)) {
+      if (has_second_best)
+        *frame = second_best;
+      return has_second_best;
+    }
     lead = follow (sources, &caller);
     if (lead == LEADS_ASTRAY)
       lead = follow_with_saved_fp (sources, frame, &caller);
@@ -412,9 +425,7 @@ rescue (const PyroUnwindSources *sources, PyroFrame *frame)
       has_second_best = true;
     }
   }
-  if (has_second_best)
-    *frame = second_best;
-  return has_second_best;
+  return false;
 }
 
 void
@@ -434,6 +445,7 @@ pyro_unwind_by_tables (const PyroUnwindSources *sources,
     frame.regs = *regs;
     frame.stack = *stack;
     frame.exact = true;
+    frame.saved_known = true;
     frame.crossed_signal = false;
     /* One rescue for the leaf, and one for each function that a signal
      * interrupted before; the bound is for stacks that lead in circles. */

@@ -307,11 +307,28 @@ test_saved_registers (Fixture *f, gconstpointer data)
   g_assert_cmphex (rule_at (f, 2), ==, SP_RULE (24, 0));
   f->with_saved = TRUE;
   compile (f);
-  g_assert_cmphex (rule_at (f, 0), ==, SP_RULE (8, 0));
+  g_assert_cmphex (rule_at (f, 0), ==, SP_RULE (8, 0) | PYRO_RULE_SAVED_KNOWN);
   rule = indexed_rule_at (f, 2);
   g_assert_cmpint (rule->saved[0], ==, -3); /* rbx */
   g_assert_cmpint (rule->saved[1], ==, 0);  /* r12 */
   g_assert_cmpint (rule->saved[4], ==, -2); /* r15 */
+}
+
+/* The loader's lazy resolver: rbx is the CFA's register across calls. */
+static void
+test_cfa_by_saved_register (Fixture *f, gconstpointer data)
+{
+  guint cie = put_usual_cie (f->section);
+
+  PUT_FDE (f->section, cie, TEXT, 0x20, "\x41\x0e\x10\x83\x02");
+  PUT_FDE (f->section, cie, TEXT + 0x20, 0x20, "\x44\x0c\x0d\x08");
+  compile (f);
+  g_assert_false (f->statistics.has_saved);
+  g_assert_cmphex (rule_at (f, 1), ==, SP_RULE (16, 0));
+  PUT_FDE (f->section, cie, TEXT + 0x40, 0x80, "\x44\x0c\x03\x10");
+  compile (f);
+  g_assert_true (f->statistics.has_saved);
+  g_assert_cmpint (indexed_rule_at (f, 1)->saved[0], ==, -2);
 }
 
 static void
@@ -468,6 +485,8 @@ main (int argc, char **argv)
   ADD ("/cfi/fdes-may-come-in-any-order", test_unsorted);
   ADD ("/cfi/padding-between-functions-takes-no-row", test_padding);
   ADD ("/cfi/saved-registers-are-carried-if-asked-for", test_saved_registers);
+  ADD ("/cfi/saved-registers-are-carried-where-a-cfa-needs-them",
+       test_cfa_by_saved_register);
   ADD ("/cfi/what-no-rule-can-hold-is-unsupported", test_unsupported);
   ADD ("/cfi/a-malformed-program-is-known-up-to-there", test_bad_program);
   ADD ("/cfi/malformed-entries-are-skipped-and-counted", test_bad_entries);
