@@ -1,0 +1,327 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#define GST_USE_UNSTABLE_API
+#include "hooks.h"
+
+#include "node-stack.h"
+
+/* The types of the hooks are in no installed header; arguments that are not
+ * looked at are left out where they come last. */
+static const PyroHookCallbacks *hook_callbacks;
+
+/* The running session's number; 0: hooks are off. Stacks of another one are
+ * not valid. */
+static guint active_generation;
+static guint last_generation;
+static gint life_wanted = TRUE;
+
+#define FRAME ((guintptr)__builtin_frame_address (0))
+
+static inline PyroNodeStack *
+current_stack (void)
+{
+  guint generation = __atomic_load_n (&active_generation, __ATOMIC_RELAXED);
+
+  return G_LIKELY (generation != 0) ? pyro_node_stack_get (generation) : NULL;
+}
+
+static inline void
+sign_of_life (void)
+{
+  if (G_UNLIKELY (__atomic_load_n (&active_generation, __ATOMIC_RELAXED) == 0
+                  && __atomic_load_n (&life_wanted, __ATOMIC_RELAXED)))
+    hook_callbacks->sign_of_life ();
+}
+
+/* Entering and leaving work on a pad: its own element executes, or the one on
+ * the other side. */
+
+static inline void
+enter_own (GstPad *pad, PyroHookKind kind, guintptr frame)
+{
+  PyroNodeStack *stack = current_stack ();
+
+  if (stack != NULL)
+    pyro_node_stack_push (stack, pad, pyro_node_stack_resolve (stack, pad).own,
+                          kind, frame);
+}
+
+static inline void
+enter_peer (GstPad *pad, PyroHookKind kind, guintptr frame)
+{
+  PyroNodeStack *stack = current_stack ();
+
+  if (stack != NULL)
+    pyro_node_stack_push (stack, pad, pyro_node_stack_resolve (stack, pad).peer,
+                          kind, frame);
+}
+
+static inline void
+enter_element (GstElement *element, PyroHookKind kind, guintptr frame)
+{
+  PyroNodeStack *stack = current_stack ();
+
+  if (stack != NULL)
+    pyro_node_stack_push (stack, element, pyro_nodes_resolve_element (element),
+                          kind, frame);
+}
+
+static inline void
+leave (gconstpointer object, PyroHookKind kind)
+{
+  PyroNodeStack *stack = current_stack ();
+
+  if (stack != NULL)
+    pyro_node_stack_pop (stack, object, kind);
+}
+
+static void
+on_chain_pre (GObject *tracer, GstClockTime ts, GstPad *pad)
+{
+  sign_of_life ();
+  enter_own (pad, PYRO_HOOK_CHAIN, FRAME);
+}
+
+static void
+on_chain_post (GObject *tracer, GstClockTime ts, GstPad *pad)
+{
+  leave (pad, PYRO_HOOK_CHAIN);
+}
+
+static void
+on_push_pre (GObject *tracer, GstClockTime ts, GstPad *pad)
+{
+  sign_of_life ();
+  enter_peer (pad, PYRO_HOOK_PUSH, FRAME);
+}
+
+static void
+on_push_post (GObject *tracer, GstClockTime ts, GstPad *pad)
+{
+  leave (pad, PYRO_HOOK_PUSH);
+}
+
+static void
+on_pull_pre (GObject *tracer, GstClockTime ts, GstPad *pad)
+{
+  sign_of_life ();
+  enter_peer (pad, PYRO_HOOK_PULL, FRAME);
+}
+
+static void
+on_pull_post (GObject *tracer, GstClockTime ts, GstPad *pad)
+{
+  leave (pad, PYRO_HOOK_PULL);
+}
+
+static void
+on_push_event_pre (GObject *tracer, GstClockTime ts, GstPad *pad)
+{
+  enter_peer (pad, PYRO_HOOK_EVENT, FRAME);
+}
+
+static void
+on_send_event_pre (GObject *tracer, GstClockTime ts, GstPad *pad)
+{
+  enter_own (pad, PYRO_HOOK_EVENT, FRAME);
+}
+
+static void
+on_event_post (GObject *tracer, GstClockTime ts, GstPad *pad)
+{
+  leave (pad, PYRO_HOOK_EVENT);
+}
+
+static void
+on_pad_query_pre (GObject *tracer, GstClockTime ts, GstPad *pad)
+{
+  enter_own (pad, PYRO_HOOK_QUERY, FRAME);
+}
+
+static void
+on_pad_query_post (GObject *tracer, GstClockTime ts, GstPad *pad)
+{
+  leave (pad, PYRO_HOOK_QUERY);
+}
+
+static void
+on_element_query_pre (GObject *tracer, GstClockTime ts, GstElement *element)
+{
+  enter_element (element, PYRO_HOOK_QUERY, FRAME);
+}
+
+static void
+on_element_query_post (GObject *tracer, GstClockTime ts, GstElement *element)
+{
+  leave (element, PYRO_HOOK_QUERY);
+}
+
+static void
+on_change_state_pre (GObject *tracer, GstClockTime ts, GstElement *element,
+                     GstStateChange transition)
+{
+  /* gst-inspect-1.0 makes elements, too, and sets them to NULL. */
+  if (GST_STATE_TRANSITION_NEXT (transition) > GST_STATE_NULL)
+    sign_of_life ();
+  enter_element (element, PYRO_HOOK_STATE, FRAME);
+}
+
+static void
+on_change_state_post (GObject *tracer, GstClockTime ts, GstElement *element,
+                      GstStateChange transition)
+{
+  leave (element, PYRO_HOOK_STATE);
+  if (transition == GST_STATE_CHANGE_READY_TO_NULL
+      && GST_OBJECT_PARENT (element) == NULL && current_stack () != NULL)
+    hook_callbacks->pause_in_work ();
+}
+
+/* A pad's task tells of its start and end on its own thread. Bins forward the
+ * message: only the owner's own posting counts. */
+static void
+follow_task (PyroNodeStack *stack, GstElement *element, GstMessage *message)
+{
+  GstStreamStatusType type;
+  GstElement *owner = NULL;
+
+  gst_message_parse_stream_status (message, &type, &owner);
+  if (owner != element)
+    return;
+  if (type == GST_STREAM_STATUS_TYPE_ENTER)
+    pyro_node_stack_push (stack, element, pyro_nodes_resolve_element (element),
+                          PYRO_HOOK_TASK, PYRO_NEVER_STALE);
+  else if (type == GST_STREAM_STATUS_TYPE_LEAVE)
+    pyro_node_stack_pop (stack, element, PYRO_HOOK_TASK);
+}
+
+static void
+on_post_message_pre (GObject *tracer, GstClockTime ts, GstElement *element,
+                     GstMessage *message)
+{
+  PyroNodeStack *stack = current_stack ();
+
+  if (stack == NULL)
+    return;
+  if (GST_MESSAGE_TYPE (message) == GST_MESSAGE_STREAM_STATUS)
+    follow_task (stack, element, message);
+  pyro_node_stack_push (stack, element, pyro_nodes_resolve_element (element),
+                        PYRO_HOOK_MESSAGE, FRAME);
+  /* A pipeline's own EOS: all its sinks are done. */
+  if (GST_MESSAGE_TYPE (message) == GST_MESSAGE_EOS
+      && GST_OBJECT_PARENT (element) == NULL
+      && GST_MESSAGE_SRC (message) == GST_OBJECT_CAST (element))
+    hook_callbacks->pause_in_work ();
+}
+
+static void
+on_post_message_post (GObject *tracer, GstClockTime ts, GstElement *element)
+{
+  leave (element, PYRO_HOOK_MESSAGE);
+}
+
+static void
+on_bin_add_post (GObject *tracer, GstClockTime ts, GstBin *bin,
+                 GstElement *element, gboolean done)
+{
+  if (done)
+    pyro_nodes_forget_place (element);
+}
+
+/* Before it happens: the hook behind it is not told which element it was. */
+static void
+on_bin_remove_pre (GObject *tracer, GstClockTime ts, GstBin *bin,
+                   GstElement *element)
+{
+  pyro_nodes_forget_place (element);
+}
+
+static void
+on_pad_moved (GObject *tracer, GstClockTime ts, GstElement *element,
+              GstPad *pad)
+{
+  pyro_nodes_forget (pad);
+}
+
+static void
+on_linked (GObject *tracer, GstClockTime ts, GstPad *src, GstPad *sink)
+{
+  pyro_nodes_forget_link (src, sink);
+}
+
+static void
+on_object_destroyed (GObject *tracer, GstClockTime ts, gpointer object)
+{
+  pyro_nodes_forget (object);
+}
+
+static const struct {
+  const gchar *name;
+  GCallback callback;
+} hooks[] = {
+#define HOOK(name, callback)    \
+  {                             \
+    name, G_CALLBACK (callback) \
+  }
+  HOOK ("pad-chain-pre", on_chain_pre),
+  HOOK ("pad-chain-post", on_chain_post),
+  HOOK ("pad-chain-list-pre", on_chain_pre),
+  HOOK ("pad-chain-list-post", on_chain_post),
+  HOOK ("pad-push-pre", on_push_pre),
+  HOOK ("pad-push-post", on_push_post),
+  HOOK ("pad-push-list-pre", on_push_pre),
+  HOOK ("pad-push-list-post", on_push_post),
+  HOOK ("pad-pull-range-pre", on_pull_pre),
+  HOOK ("pad-pull-range-post", on_pull_post),
+  HOOK ("pad-push-event-pre", on_push_event_pre),
+  HOOK ("pad-push-event-post", on_event_post),
+  HOOK ("pad-send-event-pre", on_send_event_pre),
+  HOOK ("pad-send-event-post", on_event_post),
+  HOOK ("pad-query-pre", on_pad_query_pre),
+  HOOK ("pad-query-post", on_pad_query_post),
+  HOOK ("element-query-pre", on_element_query_pre),
+  HOOK ("element-query-post", on_element_query_post),
+  HOOK ("element-change-state-pre", on_change_state_pre),
+  HOOK ("element-change-state-post", on_change_state_post),
+  HOOK ("element-post-message-pre", on_post_message_pre),
+  HOOK ("element-post-message-post", on_post_message_post),
+  HOOK ("bin-add-post", on_bin_add_post),
+  HOOK ("bin-remove-pre", on_bin_remove_pre),
+  HOOK ("element-add-pad", on_pad_moved),
+  HOOK ("element-remove-pad", on_pad_moved),
+  HOOK ("pad-link-post", on_linked),
+  HOOK ("pad-unlink-post", on_linked),
+  HOOK ("object-destroyed", on_object_destroyed),
+#undef HOOK
+};
+
+void
+pyro_hooks_register (GstTracer *tracer, const PyroHookCallbacks *callbacks)
+{
+  hook_callbacks = callbacks;
+  /* GStreamer makes the quarks of all its hooks in gst_init(). One that it
+   * does not have (pad-chain-* before 1.22, pad-send-event-* before 1.26)
+   * would be registered for all of them. */
+  for (guint i = 0; i < G_N_ELEMENTS (hooks); i++)
+    if (g_quark_try_string (hooks[i].name) != 0)
+      gst_tracing_register_hook (tracer, hooks[i].name, hooks[i].callback);
+}
+
+void
+pyro_hooks_start (void)
+{
+  guint generation = __atomic_add_fetch (&last_generation, 1, __ATOMIC_RELAXED);
+
+  __atomic_store_n (&active_generation, MAX (generation, 1), __ATOMIC_RELEASE);
+}
+
+void
+pyro_hooks_stop (void)
+{
+  __atomic_store_n (&active_generation, 0, __ATOMIC_RELEASE);
+}
+
+void
+pyro_hooks_watch_for_life (gboolean wanted)
+{
+  __atomic_store_n (&life_wanted, wanted, __ATOMIC_RELEASE);
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * What: the tracer hooks that tell which element each thread executes.
+ * Owner: GStreamer keeps registered hooks until the process ends.
+ * Threads: register once, at the tracer's construction (GStreamer's
+ * registration is not thread-safe); start and stop from any thread.
+ */
+#pragma once
+
+#include <gst/gst.h>
+
+G_BEGIN_DECLS
+
+typedef struct {
+  /* First sign of life: data flows or an element leaves the NULL state. Called
+   * while hooks are off, perhaps by several threads at once. */
+  void (*sign_of_life) (void);
+  /* A stream or a pipeline has come to its end. */
+  void (*pause_in_work) (void);
+} PyroHookCallbacks;
+
+/* CALLBACKS must be static. Only hooks that the running GStreamer has are
+ * registered: an unknown name would register for all of them. */
+void
+pyro_hooks_register (GstTracer *tracer, const PyroHookCallbacks *callbacks);
+
+/* From now on threads keep their stacks of nodes and announce themselves.
+ * Threads start with an empty stack. */
+void pyro_hooks_start (void);
+void pyro_hooks_stop (void);
+
+/* As long as it is off, a sign of life is only reported where it is wanted. */
+void pyro_hooks_watch_for_life (gboolean wanted);
+
+G_END_DECLS

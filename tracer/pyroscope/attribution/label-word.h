@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Handler-safe: no lock, no allocation, no system call, no libc, no TLS. */
+/*
+ * What: the word that says what a thread executes: which node, and how that is
+ * known. The signal handler copies it into each sample.
+ * Owner: plain data.
+ * Threads: made by the thread itself, read by its handler and the collector.
+ */
+#pragma once
+
+#include <stdint.h>
+
+/* The values of the label "attribution". */
+typedef enum {
+  PYRO_ATTRIBUTION_NONE = 0,  /* no element is known */
+  PYRO_ATTRIBUTION_EXACT,     /* a hook of GStreamer says so */
+  PYRO_ATTRIBUTION_INHERITED, /* the element that made the thread */
+  PYRO_ATTRIBUTION_LIBRARY,   /* the only element that uses the library */
+} PyroAttribution;
+
+/* Node 0 is "no element". */
+static inline uint64_t
+pyro_label_word (uint32_t node, PyroAttribution attribution)
+{
+  return node == 0 ? 0 : (uint64_t)attribution << 32 | node;
+}
+
+static inline uint32_t
+pyro_label_word_node (uint64_t word)
+{
+  return (uint32_t)word;
+}
+
+static inline PyroAttribution
+pyro_label_word_attribution (uint64_t word)
+{
+  return (PyroAttribution)(word >> 32 & 0xff);
+}

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "node-stack.h"
+
+#include <pthread.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+/* initial-exec: one load, and no allocation on a thread's first access. */
+static __thread PyroNodeStack *own_stack
+    __attribute__ ((tls_model ("initial-exec")));
+
+static pthread_key_t exit_key;
+static pthread_once_t exit_key_once = PTHREAD_ONCE_INIT;
+
+static PyroNodeStack *
+stack_from_announcement (PyroAnnouncement *announcement)
+{
+  return (PyroNodeStack *)((guint8 *)announcement
+                           - G_STRUCT_OFFSET (PyroNodeStack, announcement));
+}
+
+static void
+release (PyroAnnouncement *announcement)
+{
+  munmap (stack_from_announcement (announcement), sizeof (PyroNodeStack));
+}
+
+/* The thread ends. Its handler may still run, so the block stays until the
+ * collector has seen that the thread is gone. */
+static void
+on_thread_exit (void *data)
+{
+  PyroNodeStack *stack = data;
+
+  stack->depth = 0;
+  __atomic_store_n (&stack->label, 0, __ATOMIC_RELEASE);
+  own_stack = NULL;
+}
+
+static void
+make_exit_key (void)
+{
+  pthread_key_create (&exit_key, on_thread_exit);
+}
+
+PyroNodeStack *
+pyro_node_stack_get (guint generation)
+{
+  PyroNodeStack *stack = own_stack;
+  pid_t tid;
+
+  if (G_LIKELY (stack != NULL && stack->generation == generation))
+    return stack;
+
+  if (stack == NULL) {
+    /* Mapped, not allocated: only the pages in use cost memory. */
+    stack = mmap (NULL, sizeof *stack, PROT_READ | PROT_WRITE,
+                  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (stack == MAP_FAILED)
+      return NULL;
+    pthread_once (&exit_key_once, make_exit_key);
+    pthread_setspecific (exit_key, stack);
+    own_stack = stack;
+  }
+  /* Hooks were off in between: what is on the stack is not true any more. */
+  stack->depth = 0;
+  __atomic_store_n (&stack->label, 0, __ATOMIC_RELEASE);
+  stack->generation = generation;
+  tid = (pid_t)syscall (SYS_gettid);
+  if (stack->announcement.tid != tid) {
+    /* New, or the child of a fork: nobody waits with the old one. */
+    stack->announcement.tid = tid;
+    stack->announcement.queued = 0;
+  }
+  stack->announcement.label = &stack->label;
+  stack->announcement.release = release;
+  pyro_threads_announce (&stack->announcement);
+  return stack;
+}

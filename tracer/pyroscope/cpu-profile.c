@@ -1,0 +1,347 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "cpu-profile.h"
+
+#include "attribution/nodes.h"
+#include "delivery/series.h"
+#include "profile/profile-builder.h"
+#include "profile/profile-comments.h"
+#include "symbols/symbolizer.h"
+
+#define NS_PER_S 1000000000
+
+/* DWARF that the symbolizer may keep in the application's memory. */
+#define DEBUG_INFO_LIMIT (G_GUINT64_CONSTANT (64) << 20)
+
+struct _PyroCpuEncoder {
+  gint refs;
+  guint labels; /* PyroLabelFlags */
+  GArray *series;
+  const gchar *unwinder;
+  PyroSymbolizer *symbolizer; /* made on the delivery thread */
+};
+
+/* What is known of a module in one profile. */
+typedef struct {
+  PyroMapping mapping;
+  guint64 id;
+} Module;
+
+typedef struct {
+  PyroCpuEncoder *encoder;
+  PyroProfileBuilder *builder;
+  GHashTable *modules;   /* PyroModule → Module */
+  GHashTable *locations; /* PyroFrame → guint64 id, by frame_hash */
+} Encoding;
+
+static const struct {
+  const gchar *name; /* of the frame */
+  const gchar *key;  /* of the counter */
+} stack_ends[PYRO_STACK_N_ENDS] = {
+  [PYRO_STACK_COMPLETE] = { "", "" },
+  [PYRO_STACK_NO_UNWIND_INFO]
+  = { "[truncated: no unwind information]", "no-unwind-info" },
+  [PYRO_STACK_UNKNOWN_CODE] = { "[truncated: unknown code]", "unknown-code" },
+  [PYRO_STACK_UNREADABLE] = { "[truncated: outside the stack]", "unreadable" },
+  [PYRO_STACK_NO_PROGRESS]
+  = { "[truncated: stack makes no progress]", "no-progress" },
+  [PYRO_STACK_UNSUPPORTED]
+  = { "[truncated: unsupported unwind rule]", "unsupported" },
+  [PYRO_STACK_TOO_DEEP] = { "[truncated: too deep]", "too-deep" },
+  [PYRO_STACK_UNKNOWN_STACK]
+  = { "[truncated: unknown stack]", "unknown-stack" },
+  [PYRO_STACK_BUSY] = { "[truncated: unwinder was busy]", "busy" },
+};
+
+static const gchar *const unsampled_names[PYRO_UNSAMPLED_N_REASONS] = {
+  [PYRO_UNSAMPLED_START] = "[not sampled: start of the thread]",
+  [PYRO_UNSAMPLED_BLOCKED] = "[not sampled: signal blocked]",
+  [PYRO_UNSAMPLED_NO_TIMER] = "[not sampled: no timer left]",
+  [PYRO_UNSAMPLED_OWN] = "[gst-pyroscope]",
+  [PYRO_UNSAMPLED_LOST] = "[not sampled: ring full]",
+};
+
+static const gchar *const attribution_names[] = {
+  [PYRO_ATTRIBUTION_NONE] = "none",
+  [PYRO_ATTRIBUTION_EXACT] = "exact",
+  [PYRO_ATTRIBUTION_INHERITED] = "inherited",
+  [PYRO_ATTRIBUTION_LIBRARY] = "library",
+};
+
+static const gchar *
+note_name (guint64 note)
+{
+  if (note < PYRO_NOTE_OMITTED)
+    return stack_ends[note - PYRO_NOTE_TRUNCATED].name;
+  if (note == PYRO_NOTE_OMITTED)
+    return "[frames omitted]";
+  if (note < PYRO_NOTE_UNKNOWN_CODE)
+    return unsampled_names[note - PYRO_NOTE_UNSAMPLED];
+  return "[unknown code]";
+}
+
+PyroCpuEncoder *
+pyro_cpu_encoder_new (const PyroSettings *settings, const gchar *unwinder)
+{
+  PyroCpuEncoder *encoder = g_new0 (PyroCpuEncoder, 1);
+
+  encoder->refs = 1;
+  encoder->labels = settings->labels;
+  encoder->series = pyro_series_new (settings, PYRO_CPU_PROFILE_NAME);
+  encoder->unwinder = unwinder;
+  return encoder;
+}
+
+PyroCpuEncoder *
+pyro_cpu_encoder_ref (PyroCpuEncoder *encoder)
+{
+  g_atomic_int_inc (&encoder->refs);
+  return encoder;
+}
+
+void
+pyro_cpu_encoder_unref (PyroCpuEncoder *encoder)
+{
+  if (!g_atomic_int_dec_and_test (&encoder->refs))
+    return;
+  g_clear_pointer (&encoder->symbolizer, pyro_symbolizer_free);
+  g_array_unref (encoder->series);
+  g_free (encoder);
+}
+
+static guint
+frame_hash (gconstpointer key)
+{
+  const PyroFrame *frame = key;
+  guint64 hash = ((guintptr)frame->module >> 4 ^ frame->address)
+                 * G_GUINT64_CONSTANT (0x9e3779b97f4a7c15);
+
+  return (guint)(hash >> 32);
+}
+
+static gboolean
+frame_equal (gconstpointer a, gconstpointer b)
+{
+  const PyroFrame *frame_a = a;
+  const PyroFrame *frame_b = b;
+
+  return frame_a->module == frame_b->module
+         && frame_a->address == frame_b->address;
+}
+
+/* A mapping says what is known of all its locations, so each frame's symbols
+ * are looked up before the first location is made. The second look-up, for
+ * the location, finds them in the symbolizer's cache. */
+static void
+survey_frame (Encoding *encoding, const PyroFrame *frame)
+{
+  const PyroModule *module = frame->module;
+  const PyroSymbol *symbols;
+  Module *known;
+  guint n;
+
+  if (module == NULL)
+    return;
+  known = g_hash_table_lookup (encoding->modules, module);
+  if (known == NULL) {
+    known = g_new0 (Module, 1);
+    known->mapping.start = module->start - module->bias;
+    known->mapping.limit = module->limit - module->bias;
+    known->mapping.file_offset = module->file_offset;
+    known->mapping.filename = module->path;
+    known->mapping.build_id = module->build_id;
+    known->mapping.has_functions = TRUE;
+    g_hash_table_insert (encoding->modules, (gpointer)module, known);
+  }
+  n = pyro_symbolizer_lookup (encoding->encoder->symbolizer, module->path,
+                              module->build_id, frame->address, &symbols);
+  known->mapping.has_inline_frames |= n > 1;
+  for (guint i = 0; i < n; i++) {
+    known->mapping.has_filenames |= symbols[i].filename != NULL;
+    known->mapping.has_line_numbers |= symbols[i].line > 0;
+  }
+}
+
+static guint64
+make_location (Encoding *encoding, const PyroFrame *frame)
+{
+  PyroProfileBuilder *builder = encoding->builder;
+  const PyroModule *module = frame->module;
+  const PyroSymbol *symbols;
+  PyroLine lines[64];
+  Module *known;
+  guint n;
+
+  if (module == NULL) {
+    lines[0].function_id = pyro_profile_builder_add_function (
+        builder, note_name (frame->address), NULL, NULL, 0);
+    lines[0].line = 0;
+    return pyro_profile_builder_add_location (builder, 0, 0, lines, 1);
+  }
+
+  known = g_hash_table_lookup (encoding->modules, module);
+  if (known->id == 0)
+    known->id = pyro_profile_builder_add_mapping (builder, &known->mapping);
+  n = pyro_symbolizer_lookup (encoding->encoder->symbolizer, module->path,
+                              module->build_id, frame->address, &symbols);
+  /* Deeper inlining than this keeps the outer functions. */
+  if (n > G_N_ELEMENTS (lines)) {
+    symbols += n - G_N_ELEMENTS (lines);
+    n = G_N_ELEMENTS (lines);
+  }
+  for (guint i = 0; i < n; i++) {
+    lines[i].function_id = pyro_profile_builder_add_function (
+        builder, symbols[i].name, symbols[i].system_name, symbols[i].filename,
+        symbols[i].start_line);
+    lines[i].line = symbols[i].line;
+  }
+  return pyro_profile_builder_add_location (builder, known->id, frame->address,
+                                            lines, n);
+}
+
+static guint64
+location_for (Encoding *encoding, const PyroFrame *frame)
+{
+  guint64 *id = g_hash_table_lookup (encoding->locations, frame);
+
+  if (id == NULL) {
+    id = g_new (guint64, 1);
+    *id = make_location (encoding, frame);
+    g_hash_table_insert (encoding->locations, (gpointer)frame, id);
+  }
+  return *id;
+}
+
+static guint
+make_labels (guint wanted, const PyroAggregateEntry *entry, PyroLabel labels[6])
+{
+  const PyroNode *node = pyro_nodes_get (pyro_label_word_node (entry->label));
+  guint n = 0;
+
+#define ADD(flag, name, text) \
+  if (wanted & (flag))        \
+    labels[n++] = (PyroLabel) \
+    {                         \
+      name, text              \
+    }
+  if (node != NULL) {
+    ADD (PYRO_LABEL_PIPELINE, "pipeline", node->pipeline);
+    ADD (PYRO_LABEL_PATH, "path", node->path);
+    ADD (PYRO_LABEL_ELEMENT, "element", node->element);
+    ADD (PYRO_LABEL_FACTORY, "factory", node->factory);
+  }
+  ADD (PYRO_LABEL_THREAD, "thread", entry->thread);
+  ADD (PYRO_LABEL_ATTRIBUTION, "attribution",
+       attribution_names[node != NULL
+                             ? pyro_label_word_attribution (entry->label)
+                             : PYRO_ATTRIBUTION_NONE]);
+#undef ADD
+  return n;
+}
+
+static void
+add_entry (Encoding *encoding, const PyroAggregateEntry *entry)
+{
+  g_autofree guint64 *ids = g_new (guint64, entry->n_frames);
+  gint64 values[2] = { entry->weight, entry->nanoseconds };
+  PyroLabel labels[6];
+  guint n_labels;
+
+  for (guint i = 0; i < entry->n_frames; i++)
+    ids[i] = location_for (encoding, &entry->frames[i]);
+  n_labels = make_labels (encoding->encoder->labels, entry, labels);
+  pyro_profile_builder_add_sample (encoding->builder, ids, entry->n_frames,
+                                   values, labels, n_labels);
+}
+
+static void
+add_counter (PyroProfileBuilder *builder, const gchar *key, guint64 value)
+{
+  gchar text[24];
+
+  g_snprintf (text, sizeof text, "%" G_GUINT64_FORMAT, value);
+  pyro_profile_builder_add_comment (builder, key, text);
+}
+
+static void
+add_comments (Encoding *encoding, const PyroAggregate *aggregate, guint rate,
+              const gchar *signal_name)
+{
+  PyroProfileBuilder *builder = encoding->builder;
+  const PyroAggregateStats *stats = &aggregate->stats;
+  const GArray *series = encoding->encoder->series;
+  guint64 complete = stats->ends[PYRO_STACK_COMPLETE];
+
+  for (guint i = 0; i < series->len; i++) {
+    const PyroLabel *label = &g_array_index (series, PyroLabel, i);
+    g_autofree gchar *key = g_strconcat (PYRO_COMMENT_SERIES, label->key, NULL);
+
+    pyro_profile_builder_add_comment (builder, key, label->value);
+  }
+  add_counter (builder, PYRO_COMMENT_SAMPLES, stats->samples);
+  add_counter (builder, PYRO_COMMENT_OVERRUNS, stats->overruns);
+  add_counter (builder, PYRO_COMMENT_DROPPED, stats->dropped);
+  add_counter (builder, PYRO_COMMENT_COMPLETE, complete);
+  add_counter (builder, PYRO_COMMENT_RESCUED, stats->rescued);
+  add_counter (builder, PYRO_COMMENT_TRUNCATED, stats->samples - complete);
+  for (guint i = 0; i < PYRO_STACK_N_ENDS; i++) {
+    g_autofree gchar *key = NULL;
+
+    if (i == PYRO_STACK_COMPLETE || stats->ends[i] == 0)
+      continue;
+    key = g_strconcat (PYRO_COMMENT_TRUNCATED_REASON, stack_ends[i].key, NULL);
+    add_counter (builder, key, stats->ends[i]);
+  }
+  add_counter (builder, PYRO_COMMENT_RATE, rate);
+  pyro_profile_builder_add_comment (builder, PYRO_COMMENT_UNWINDER,
+                                    encoding->encoder->unwinder);
+  pyro_profile_builder_add_comment (builder, PYRO_COMMENT_SIGNAL, signal_name);
+}
+
+GBytes *
+pyro_cpu_encoder_encode (PyroCpuEncoder *encoder,
+                         const PyroAggregate *aggregate, guint rate,
+                         const gchar *signal_name)
+{
+  static const PyroValueType types[]
+      = { { "samples", "count" }, { "cpu", "nanoseconds" } };
+  g_autoptr (PyroProfileBuilder) builder = NULL;
+  Encoding encoding = { .encoder = encoder };
+  GHashTableIter iter;
+  gpointer key;
+  GBytes *bytes;
+
+  if (g_hash_table_size (aggregate->entries) == 0)
+    return NULL;
+  if (encoder->symbolizer == NULL) {
+    encoder->symbolizer = pyro_symbolizer_new ();
+    pyro_symbolizer_set_debug_info_limit (encoder->symbolizer,
+                                          DEBUG_INFO_LIMIT);
+  }
+
+  builder = pyro_profile_builder_new (types, G_N_ELEMENTS (types), types[1],
+                                      NS_PER_S / rate);
+  encoding.builder = builder;
+  encoding.modules = g_hash_table_new_full (NULL, NULL, NULL, g_free);
+  encoding.locations
+      = g_hash_table_new_full (frame_hash, frame_equal, NULL, g_free);
+
+  pyro_profile_builder_set_time (builder, aggregate->time_ns,
+                                 aggregate->duration_ns);
+  g_hash_table_iter_init (&iter, aggregate->entries);
+  while (g_hash_table_iter_next (&iter, &key, NULL)) {
+    const PyroAggregateEntry *entry = key;
+
+    for (guint i = 0; i < entry->n_frames; i++)
+      survey_frame (&encoding, &entry->frames[i]);
+  }
+  g_hash_table_iter_init (&iter, aggregate->entries);
+  while (g_hash_table_iter_next (&iter, &key, NULL))
+    add_entry (&encoding, key);
+  add_comments (&encoding, aggregate, rate, signal_name);
+
+  bytes = pyro_profile_builder_encode (builder);
+  g_hash_table_unref (encoding.modules);
+  g_hash_table_unref (encoding.locations);
+  return bytes;
+}

@@ -1,0 +1,408 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/**
+ * SECTION:tracer-pyroscope
+ * @short_description: continuous CPU profiling by element
+ *
+ * Samples every thread of the process, finds which element of which pipeline
+ * was executing, and sends pprof profiles to Grafana Pyroscope or to files.
+ *
+ * ```
+ * GST_TRACERS='pyroscope(server-url=,output-dir=captures)' \
+ *   gst-launch-1.0 videotestsrc num-buffers=500 ! x264enc ! fakesink
+ * gst-pyroscope-inspect top --by element captures
+ * ```
+ *
+ * Parameters are the properties of this object. Sampling starts when the first
+ * element leaves the NULL state or the first data flows. It is stopped by
+ * gst_deinit() (unless stop-agent-on-dispose is false), at the end of the
+ * process, and by the action signal "stop".
+ */
+
+#define GST_USE_UNSTABLE_API
+#include "gstpyroscopetracer.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "attribution/hooks.h"
+#include "log.h"
+#include "session.h"
+#include "settings.h"
+
+#define GST_CAT_DEFAULT pyro_debug
+
+enum {
+  PROP_0,
+  PROP_SETTINGS, /* the first of the table's */
+};
+
+enum { SIGNAL_START, SIGNAL_STOP, SIGNAL_FLUSH, N_SIGNALS };
+
+static guint signals[N_SIGNALS];
+
+struct _GstPyroscopeTracer {
+  GstTracer parent;
+
+  /* Under profiler.lock. */
+  PyroSettings *settings;
+  GPtrArray *messages; /* of PyroSettingsMessage, told at the start */
+};
+
+G_DEFINE_TYPE (GstPyroscopeTracer, gst_pyroscope_tracer, GST_TYPE_TRACER)
+
+/* A process has one profiler: signals, timers and hooks are the process's. It
+ * belongs to the first tracer. */
+static struct {
+  GMutex lock;
+  GstPyroscopeTracer *owner; /* not a reference: dispose clears it */
+  PyroSession *session;
+  pid_t pid; /* of the session's process */
+  gboolean at_exit_registered;
+} profiler;
+
+/* Life cycle */
+
+static void stop_at_exit (void);
+
+static void
+tell_messages (GstPyroscopeTracer *self)
+{
+  for (guint i = 0; i < self->messages->len; i++) {
+    const PyroSettingsMessage *message = g_ptr_array_index (self->messages, i);
+
+    pyro_log_user (GST_LEVEL_WARNING, "%s", message->text);
+  }
+  g_ptr_array_set_size (self->messages, 0);
+}
+
+/* Called with the lock. */
+static void
+start_locked (GstPyroscopeTracer *self)
+{
+  g_autoptr (GError) error = NULL;
+  g_autofree gchar *description = NULL;
+
+  if (profiler.owner != self || profiler.session != NULL)
+    return;
+  pyro_hooks_watch_for_life (FALSE);
+  tell_messages (self);
+  if (*self->settings->server_url == '\0'
+      && *self->settings->output_dir == '\0')
+    pyro_log_user (GST_LEVEL_WARNING,
+                   "profiles go nowhere: server-url and output-dir are both "
+                   "empty; set one of them");
+
+  profiler.session = pyro_session_new (self->settings, &error);
+  if (profiler.session == NULL) {
+    pyro_log_user (GST_LEVEL_WARNING, "no profile is taken: %s",
+                   error->message);
+    return;
+  }
+  profiler.pid = getpid ();
+  if (!profiler.at_exit_registered) {
+    profiler.at_exit_registered = TRUE;
+    atexit (stop_at_exit);
+  }
+  pyro_hooks_start ();
+  description = pyro_settings_describe (self->settings);
+  GST_CAT_INFO (pyro_debug, "started: %s", description);
+}
+
+/* Takes the session out; whoever got it stops it without the lock. */
+static PyroSession *
+steal_session_locked (void)
+{
+  PyroSession *session = profiler.session;
+
+  profiler.session = NULL;
+  if (session == NULL)
+    return NULL;
+  pyro_hooks_stop ();
+  /* A child that came to be without pthread_atfork() handlers. */
+  return profiler.pid == getpid () ? session : NULL;
+}
+
+static void
+finish (PyroSession *session)
+{
+  PyroSessionStats stats;
+
+  if (session == NULL)
+    return;
+  if (!pyro_session_stop (session, &stats))
+    pyro_log_user (GST_LEVEL_WARNING,
+                   "not everything could be delivered within stop-timeout: "
+                   "the last profile is lost; raise stop-timeout, or set "
+                   "output-dir to keep captures");
+  GST_CAT_INFO (
+      pyro_debug,
+      "stopped: %" G_GUINT64_FORMAT " samples in %" G_GUINT64_FORMAT
+      " intervals, %" G_GUINT64_FORMAT " dropped, %" G_GUINT64_FORMAT
+      " truncated; profiles: %" G_GUINT64_FORMAT " pushed, %" G_GUINT64_FORMAT
+      " not pushed, %" G_GUINT64_FORMAT " captured, %" G_GUINT64_FORMAT
+      " not written, %" G_GUINT64_FORMAT " discarded",
+      stats.samples, stats.intervals, stats.dropped, stats.truncated,
+      stats.delivery.pushed, stats.delivery.failed, stats.delivery.captured,
+      stats.delivery.write_failed, stats.delivery.discarded);
+}
+
+/* exit() without gst_deinit() is normal life. */
+static void
+stop_at_exit (void)
+{
+  PyroSession *session;
+
+  g_mutex_lock (&profiler.lock);
+  session = steal_session_locked ();
+  g_mutex_unlock (&profiler.lock);
+  finish (session);
+}
+
+/* Hooks */
+
+static void
+on_sign_of_life (void)
+{
+  /* A pipeline's thread does not wait: whoever has the lock starts. */
+  if (!g_mutex_trylock (&profiler.lock))
+    return;
+  if (profiler.owner != NULL)
+    start_locked (profiler.owner);
+  g_mutex_unlock (&profiler.lock);
+}
+
+static void
+on_pause_in_work (void)
+{
+  if (!g_mutex_trylock (&profiler.lock))
+    return;
+  if (profiler.session != NULL)
+    pyro_session_flush_soon (profiler.session);
+  g_mutex_unlock (&profiler.lock);
+}
+
+static const PyroHookCallbacks hook_callbacks
+    = { on_sign_of_life, on_pause_in_work };
+
+/* fork() */
+
+static void
+before_fork (void)
+{
+  g_mutex_lock (&profiler.lock);
+  pyro_session_fork_prepare ();
+}
+
+static void
+after_fork_in_parent (void)
+{
+  pyro_session_fork_parent ();
+  g_mutex_unlock (&profiler.lock);
+}
+
+/* The child begins anew if it plays a pipeline of its own. */
+static void
+after_fork_in_child (void)
+{
+  pyro_session_fork_child (profiler.session);
+  if (profiler.session != NULL) {
+    profiler.session = NULL;
+    pyro_hooks_stop ();
+    pyro_hooks_watch_for_life (profiler.owner != NULL);
+  }
+  g_mutex_unlock (&profiler.lock);
+}
+
+static void
+watch_forks (void)
+{
+  static gsize once;
+
+  if (g_once_init_enter (&once)) {
+    pthread_atfork (before_fork, after_fork_in_parent, after_fork_in_child);
+    g_once_init_leave (&once, 1);
+  }
+}
+
+/* Action signals */
+
+static void
+gst_pyroscope_tracer_start (GstPyroscopeTracer *self)
+{
+  g_mutex_lock (&profiler.lock);
+  start_locked (self);
+  g_mutex_unlock (&profiler.lock);
+}
+
+static void
+gst_pyroscope_tracer_stop (GstPyroscopeTracer *self)
+{
+  PyroSession *session = NULL;
+
+  g_mutex_lock (&profiler.lock);
+  if (profiler.owner == self) {
+    pyro_hooks_watch_for_life (FALSE);
+    session = steal_session_locked ();
+  }
+  g_mutex_unlock (&profiler.lock);
+  finish (session);
+}
+
+static void
+gst_pyroscope_tracer_flush (GstPyroscopeTracer *self)
+{
+  g_mutex_lock (&profiler.lock);
+  if (profiler.owner == self && profiler.session != NULL)
+    pyro_session_flush (profiler.session);
+  g_mutex_unlock (&profiler.lock);
+}
+
+/* GObject */
+
+static void
+gst_pyroscope_tracer_set_property (GObject *object, guint id,
+                                   const GValue *value, GParamSpec *pspec)
+{
+  GstPyroscopeTracer *self = GST_PYROSCOPE_TRACER (object);
+
+  g_mutex_lock (&profiler.lock);
+  if (pyro_settings_set_property (self->settings, id - PROP_SETTINGS, value,
+                                  self->messages)
+      && profiler.owner == self && profiler.session != NULL) {
+    if (g_strcmp0 (pspec->name, "sample-rate") == 0)
+      pyro_session_set_rate (profiler.session, self->settings->sample_rate);
+    else if (g_strcmp0 (pspec->name, "stop-agent-on-dispose") != 0)
+      GST_CAT_INFO_OBJECT (pyro_debug, self, "%s counts from the next start on",
+                           pspec->name);
+  }
+  if (profiler.session != NULL)
+    tell_messages (self);
+  g_mutex_unlock (&profiler.lock);
+}
+
+static void
+gst_pyroscope_tracer_get_property (GObject *object, guint id, GValue *value,
+                                   GParamSpec *pspec)
+{
+  GstPyroscopeTracer *self = GST_PYROSCOPE_TRACER (object);
+
+  g_mutex_lock (&profiler.lock);
+  if (!pyro_settings_get_property (self->settings, id - PROP_SETTINGS, value))
+    G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
+  g_mutex_unlock (&profiler.lock);
+}
+
+static void
+gst_pyroscope_tracer_constructed (GObject *object)
+{
+  GstPyroscopeTracer *self = GST_PYROSCOPE_TRACER (object);
+  g_autofree gchar *params = NULL;
+  g_auto (GStrv) environment = g_get_environ ();
+  gboolean first;
+
+  G_OBJECT_CLASS (gst_pyroscope_tracer_parent_class)->constructed (object);
+
+  g_object_get (self, "params", &params, NULL);
+  self->messages = pyro_settings_messages_new ();
+  /* The only time that the environment is read: applications change it. */
+  self->settings = pyro_settings_new (params, environment, self->messages);
+
+  g_mutex_lock (&profiler.lock);
+  first = profiler.owner == NULL;
+  if (first)
+    profiler.owner = self;
+  g_mutex_unlock (&profiler.lock);
+
+  if (!first) {
+    /* gst-inspect-1.0 makes one as well, only to look at it. */
+    GST_CAT_WARNING_OBJECT (pyro_debug, self,
+                            "a process has one profiler: this second tracer "
+                            "does nothing; name pyroscope once in GST_TRACERS");
+    return;
+  }
+  watch_forks ();
+  pyro_hooks_register (GST_TRACER (self), &hook_callbacks);
+  pyro_hooks_watch_for_life (TRUE);
+}
+
+static void
+gst_pyroscope_tracer_dispose (GObject *object)
+{
+  GstPyroscopeTracer *self = GST_PYROSCOPE_TRACER (object);
+  PyroSession *session = NULL;
+
+  g_mutex_lock (&profiler.lock);
+  if (profiler.owner == self) {
+    profiler.owner = NULL;
+    pyro_hooks_watch_for_life (FALSE);
+    if (self->settings->stop_agent_on_dispose)
+      session = steal_session_locked ();
+  }
+  g_mutex_unlock (&profiler.lock);
+  finish (session);
+
+  G_OBJECT_CLASS (gst_pyroscope_tracer_parent_class)->dispose (object);
+}
+
+static void
+gst_pyroscope_tracer_finalize (GObject *object)
+{
+  GstPyroscopeTracer *self = GST_PYROSCOPE_TRACER (object);
+
+  g_clear_pointer (&self->settings, pyro_settings_free);
+  g_clear_pointer (&self->messages, g_ptr_array_unref);
+  G_OBJECT_CLASS (gst_pyroscope_tracer_parent_class)->finalize (object);
+}
+
+static guint
+add_action (const gchar *name, GCallback handler)
+{
+  return g_signal_new_class_handler (name, GST_TYPE_PYROSCOPE_TRACER,
+                                     G_SIGNAL_RUN_LAST | G_SIGNAL_ACTION,
+                                     handler, NULL, NULL, NULL, G_TYPE_NONE, 0);
+}
+
+static void
+gst_pyroscope_tracer_class_init (GstPyroscopeTracerClass *klass)
+{
+  GObjectClass *object_class = G_OBJECT_CLASS (klass);
+
+  object_class->set_property = gst_pyroscope_tracer_set_property;
+  object_class->get_property = gst_pyroscope_tracer_get_property;
+  object_class->constructed = gst_pyroscope_tracer_constructed;
+  object_class->dispose = gst_pyroscope_tracer_dispose;
+  object_class->finalize = gst_pyroscope_tracer_finalize;
+
+  pyro_settings_install_properties (object_class, PROP_SETTINGS);
+
+  /**
+   * GstPyroscopeTracer::start:
+   *
+   * Starts to sample with the settings as they are now, if it does not yet.
+   */
+  signals[SIGNAL_START]
+      = add_action ("start", G_CALLBACK (gst_pyroscope_tracer_start));
+  /**
+   * GstPyroscopeTracer::stop:
+   *
+   * Ends the sampling and delivers what there is; takes at most stop-timeout.
+   * Only "start" starts it again.
+   */
+  signals[SIGNAL_STOP]
+      = add_action ("stop", G_CALLBACK (gst_pyroscope_tracer_stop));
+  /**
+   * GstPyroscopeTracer::flush:
+   *
+   * Ends the running interval, so that its profile is delivered now. Does not
+   * wait for the delivery.
+   */
+  signals[SIGNAL_FLUSH]
+      = add_action ("flush", G_CALLBACK (gst_pyroscope_tracer_flush));
+}
+
+static void
+gst_pyroscope_tracer_init (GstPyroscopeTracer *self)
+{
+}

@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Handler-safe: no lock, no allocation, no system call, no libc, no TLS. */
+
+#include "handler.h"
+
+#include "unwinding/memory-map.h"
+#include "unwinding/published.h"
+#include "unwinding/registers.h"
+
+PyroThreadRecord *pyro_thread_records[PYRO_MAX_THREADS];
+
+static PyroUnwindFunc unwinder;
+
+/* By signal: who handled it before us. */
+static struct {
+  uintptr_t function; /* 0: nobody */
+  uint32_t with_info; /* SA_SIGINFO */
+} previous[NSIG];
+
+void
+pyro_handler_set_unwinder (PyroUnwindFunc unwind)
+{
+  __atomic_store_n (&unwinder, unwind, __ATOMIC_RELEASE);
+}
+
+void
+pyro_handler_set_previous (int signo, const struct sigaction *action)
+{
+  uintptr_t function = (uintptr_t)action->sa_sigaction;
+
+  if (action->sa_handler == SIG_DFL || action->sa_handler == SIG_IGN)
+    function = 0;
+  /* A handler that runs meanwhile finds nobody, never a wrong call. */
+  __atomic_store_n (&previous[signo].function, 0, __ATOMIC_SEQ_CST);
+  __atomic_store_n (&previous[signo].with_info,
+                    (action->sa_flags & SA_SIGINFO) != 0, __ATOMIC_SEQ_CST);
+  __atomic_store_n (&previous[signo].function, function, __ATOMIC_SEQ_CST);
+}
+
+static void
+walk_stack (PyroThreadRecord *record, const PyroRegisters *regs,
+            PyroSample *sample)
+{
+  PyroUnwindFunc unwind = __atomic_load_n (&unwinder, __ATOMIC_ACQUIRE);
+  PyroUnwindSources sources = { .tables = pyro_modules_published (),
+                                .map = pyro_memory_map_published (),
+                                .cache = &record->unwind_cache };
+  PyroStackBounds stack;
+  PyroWalk walk;
+
+  sample->pcs[0] = regs->pc;
+  sample->depth = 1;
+  sample->omitted = 0;
+  sample->gap = 0;
+  sample->flags = 0;
+  sample->end = PYRO_STACK_UNKNOWN_STACK;
+
+  if (unwind == NULL || sources.map == NULL)
+    return;
+  if (!pyro_memory_map_find_own_stack (sources.map, regs->sp, &stack)) {
+    __atomic_store_n (&record->unknown_stack, 1, __ATOMIC_RELAXED);
+    return;
+  }
+  unwind (&sources, regs, &stack, sample->pcs, PYRO_MAX_FRAMES, &walk);
+  sample->depth = walk.depth;
+  sample->omitted = walk.omitted;
+  sample->gap = walk.gap;
+  sample->end = (uint8_t)walk.end;
+  sample->flags = walk.rescued ? PYRO_SAMPLE_RESCUED : 0;
+}
+
+static void
+take_sample (PyroThreadRecord *record, const siginfo_t *info,
+             const ucontext_t *context)
+{
+  const uint64_t *label;
+  uint32_t weight = 1;
+  uint64_t interval = __atomic_load_n (&record->interval_ns, __ATOMIC_RELAXED);
+  PyroSample *sample;
+  PyroRegisters regs;
+
+  /* CPU timers expire with the kernel's tick: what could not be delivered in
+   * between is in the overrun count (timer_getoverrun(2)). */
+  if (info->si_overrun > 0)
+    weight += (uint32_t)info->si_overrun;
+
+  sample = pyro_ring_reserve (&record->ring);
+  if (sample == NULL) {
+    __atomic_store_n (&record->lost_weight, record->lost_weight + weight,
+                      __ATOMIC_RELAXED);
+    __atomic_store_n (&record->lost_ns, record->lost_ns + weight * interval,
+                      __ATOMIC_RELAXED);
+    return;
+  }
+
+  pyro_registers_from_ucontext (&regs, context);
+  walk_stack (record, &regs, sample);
+
+  label = __atomic_load_n (&record->label, __ATOMIC_ACQUIRE);
+  sample->label = label != NULL ? __atomic_load_n (label, __ATOMIC_RELAXED) : 0;
+  sample->weight = weight;
+  sample->nanoseconds = weight * interval;
+  pyro_ring_commit (&record->ring, sample);
+}
+
+/* Another program part's signal, on the number that we took: whoever handled
+ * it before us goes on doing so. The default is never restored or raised:
+ * a signal that comes late must not end the process. */
+static void
+pass_on (int signo, siginfo_t *info, void *context)
+{
+  uintptr_t function;
+
+  if (signo <= 0 || signo >= NSIG)
+    return;
+  function = __atomic_load_n (&previous[signo].function, __ATOMIC_ACQUIRE);
+  if (function == 0)
+    return;
+  if (__atomic_load_n (&previous[signo].with_info, __ATOMIC_RELAXED))
+    ((void (*) (int, siginfo_t *, void *))function) (signo, info, context);
+  else
+    ((void (*) (int))function) (signo);
+}
+
+void
+pyro_handler (int signo, siginfo_t *info, void *context)
+{
+  PyroThreadRecord *record = NULL;
+
+  if (info->si_code == SI_TIMER)
+    record = pyro_thread_record_by_cookie (
+        (uint64_t)(uintptr_t)info->si_value.sival_ptr);
+  if (record == NULL) {
+    /* A timer signal with our magic is our own late one. */
+    if (info->si_code != SI_TIMER
+        || (uint64_t)(uintptr_t)info->si_value.sival_ptr >> 48
+               != PYRO_COOKIE_MAGIC)
+      pass_on (signo, info, context);
+    return;
+  }
+
+  /* Sequentially consistent: whoever replaces the tables afterwards sees
+   * either the mark or a handler that loads the new ones. */
+  __atomic_store_n (&record->in_handler, 1, __ATOMIC_SEQ_CST);
+  take_sample (record, info, context);
+  __atomic_store_n (&record->in_handler, 0, __ATOMIC_RELEASE);
+}

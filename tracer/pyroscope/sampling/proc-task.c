@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "proc-task.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+guint
+pyro_proc_count_tasks (void)
+{
+  struct stat st;
+
+  /* The kernel counts a thread as a sub-directory (proc_task_getattr). */
+  if (stat ("/proc/self/task", &st) != 0 || st.st_nlink < 2)
+    return 0;
+  return (guint)st.st_nlink - 2;
+}
+
+gboolean
+pyro_proc_list_tasks (GArray *tids)
+{
+  DIR *dir = opendir ("/proc/self/task");
+  struct dirent *entry;
+
+  if (dir == NULL)
+    return FALSE;
+  while ((entry = readdir (dir)) != NULL) {
+    pid_t tid = (pid_t)strtol (entry->d_name, NULL, 10);
+
+    if (tid > 0)
+      g_array_append_val (tids, tid);
+  }
+  closedir (dir);
+  return TRUE;
+}
+
+/* Reads at most SIZE - 1 bytes of /proc/self/task/TID/NAME. */
+static gboolean
+read_task_file (pid_t tid, const gchar *name, gchar *buffer, gsize size)
+{
+  gchar path[64];
+  gssize n;
+  gint fd;
+
+  g_snprintf (path, sizeof path, "/proc/self/task/%d/%s", (gint)tid, name);
+  fd = open (path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+  if (fd < 0)
+    return FALSE;
+  do
+    n = read (fd, buffer, size - 1);
+  while (n < 0 && errno == EINTR);
+  close (fd);
+  if (n < 0)
+    return FALSE;
+  buffer[n] = '\0';
+  return TRUE;
+}
+
+gboolean
+pyro_proc_read_name (pid_t tid, gchar name[PYRO_THREAD_NAME_SIZE])
+{
+  gchar text[32];
+
+  if (!read_task_file (tid, "comm", text, sizeof text))
+    return FALSE;
+  text[strcspn (text, "\n")] = '\0';
+  g_strlcpy (name, text, PYRO_THREAD_NAME_SIZE);
+  return TRUE;
+}
+
+gboolean
+pyro_proc_read_status (pid_t tid, PyroTaskStatus *status)
+{
+  gchar text[4096];
+  const gchar *blocked;
+
+  if (!read_task_file (tid, "status", text, sizeof text))
+    return FALSE;
+  blocked = strstr (text, "\nSigBlk:");
+  if (blocked == NULL)
+    return FALSE;
+  status->blocked_signals
+      = g_ascii_strtoull (blocked + strlen ("\nSigBlk:"), NULL, 16);
+  /* The name in "status" is escaped, that in "comm" is not. */
+  return pyro_proc_read_name (tid, status->name);
+}

@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "signal-choice.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+
+#include "handler.h"
+#include "proc-task.h"
+
+/* How far below SIGRTMAX we look. SIGRTMAX itself is Valgrind's. */
+#define N_REALTIME_CANDIDATES 24
+
+static gboolean
+is_our_action (const struct sigaction *action)
+{
+  return (action->sa_flags & SA_SIGINFO)
+         && action->sa_sigaction == pyro_handler;
+}
+
+gboolean
+pyro_signal_is_ours (gint signo)
+{
+  struct sigaction action;
+
+  return sigaction (signo, NULL, &action) == 0 && is_our_action (&action);
+}
+
+/* Default or already ours: nobody else listens. */
+static gboolean
+is_free (gint signo)
+{
+  struct sigaction action;
+
+  if (sigaction (signo, NULL, &action) != 0)
+    return FALSE;
+  if (is_our_action (&action))
+    return TRUE;
+  return action.sa_handler == SIG_DFL;
+}
+
+static void
+count_blocking_threads (guint counts[65])
+{
+  g_autoptr (GArray) tids = g_array_new (FALSE, FALSE, sizeof (pid_t));
+
+  memset (counts, 0, 65 * sizeof (guint));
+  if (!pyro_proc_list_tasks (tids))
+    return;
+  for (guint i = 0; i < tids->len; i++) {
+    PyroTaskStatus status;
+
+    if (!pyro_proc_read_status (g_array_index (tids, pid_t, i), &status))
+      continue;
+    for (gint signo = 1; signo <= 64; signo++)
+      counts[signo] += status.blocked_signals >> (signo - 1) & 1;
+  }
+}
+
+GQuark
+pyro_signal_error_quark (void)
+{
+  return g_quark_from_static_string ("pyro-signal-error-quark");
+}
+
+static gboolean
+is_realtime (gint signo)
+{
+  return signo >= SIGRTMIN;
+}
+
+static gint
+choose (void)
+{
+  gint candidates[2 + N_REALTIME_CANDIDATES];
+  guint n = 0;
+  guint blocking[65];
+
+  candidates[n++] = SIGURG;
+  candidates[n++] = SIGWINCH;
+  for (gint i = 1; i <= N_REALTIME_CANDIDATES && SIGRTMAX - i > SIGRTMIN; i++)
+    candidates[n++] = SIGRTMAX - i;
+
+  count_blocking_threads (blocking);
+  for (gboolean shared = FALSE; shared <= TRUE; shared++) {
+    gint best = 0;
+
+    for (guint i = 0; i < n; i++) {
+      gint signo = candidates[i];
+
+      if (signo > 64 || (shared ? !is_realtime (signo) : !is_free (signo)))
+        continue;
+      if (best == 0 || blocking[signo] < blocking[best])
+        best = signo;
+    }
+    if (best != 0)
+      return best;
+  }
+  return 0;
+}
+
+/* A runtime that moves its threads between small stacks of its own (Go) puts
+ * SA_ONSTACK on all its handlers and needs it on ours. Elsewhere it would do
+ * harm: the signal frame (3.4 KB with AVX-512) does not fit an alternate stack
+ * of MINSIGSTKSZ, and the kernel then kills. */
+static gint
+alternate_stack_flag (void)
+{
+  struct sigaction action;
+
+  if (sigaction (SIGURG, NULL, &action) == 0 && !is_our_action (&action)
+      && (action.sa_flags & SA_SIGINFO))
+    return action.sa_flags & SA_ONSTACK;
+  return 0;
+}
+
+gint
+pyro_signal_acquire (GError **error)
+{
+  struct sigaction action = { 0 };
+  struct sigaction before;
+  gint signo = choose ();
+
+  if (signo == 0) {
+    g_set_error_literal (error, PYRO_SIGNAL_ERROR, 0,
+                         "no signal is left that could drive the sampling");
+    return 0;
+  }
+
+  /* All signals wait meanwhile, so that no other handler, which may never
+   * return, interrupts ours. */
+  action.sa_sigaction = pyro_handler;
+  action.sa_flags = SA_SIGINFO | SA_RESTART | alternate_stack_flag ();
+  sigfillset (&action.sa_mask);
+  if (sigaction (signo, NULL, &before) == 0 && !is_our_action (&before))
+    pyro_handler_set_previous (signo, &before);
+  if (sigaction (signo, &action, NULL) != 0) {
+    g_set_error (error, PYRO_SIGNAL_ERROR, errno, "%s cannot be handled: %s",
+                 pyro_signal_name (signo), g_strerror (errno));
+    return 0;
+  }
+  return signo;
+}
+
+const gchar *
+pyro_signal_name (gint signo)
+{
+  static gchar name[16];
+
+  if (signo == SIGURG)
+    return "SIGURG";
+  if (signo == SIGWINCH)
+    return "SIGWINCH";
+  if (signo == SIGRTMAX)
+    return "SIGRTMAX";
+  g_snprintf (name, sizeof name, "SIGRTMAX-%d", SIGRTMAX - signo);
+  return name;
+}

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Handler-safe: no lock, no allocation, no system call, no libc, no TLS. */
+/*
+ * What: what the signal handler knows of the thread that it interrupted.
+ * Owner: threads.c makes and frees records, never while their thread lives.
+ * Threads: the collector writes, the handler of the record's own thread reads;
+ * the ring and the lost_* counters are written by the handler.
+ */
+#pragma once
+
+#include "ring.h"
+
+typedef struct {
+  PyroRing ring;
+  /* A word of the sampled thread's own that is copied into each sample; this
+   * room does not know what it means. NULL: the word is 0. */
+  const uint64_t *label;
+  uint64_t interval_ns; /* CPU time from one timer expiration to the next */
+  uint32_t generation;  /* of the timer in force; 0: none */
+  uint32_t in_handler;  /* 1 while a handler runs that may hold tables */
+  /* Samples that found the ring full. */
+  uint64_t lost_weight;
+  uint64_t lost_ns;
+  uint32_t unknown_stack; /* set by the handler: the memory map is too old */
+  PyroUnwindCache unwind_cache; /* the handler's own */
+} PyroThreadRecord;
+
+/* Timers carry a cookie instead of a pointer, so that a signal that comes late,
+ * or one that is not ours, is recognised without reading foreign memory:
+ * 16 bits of magic, 24 of generation, 24 of slot. */
+#define PYRO_COOKIE_MAGIC UINT64_C (0x5079)
+#define PYRO_MAX_THREADS 16384
+
+static inline uint64_t
+pyro_cookie (uint32_t slot, uint32_t generation)
+{
+  return PYRO_COOKIE_MAGIC << 48 | (uint64_t)(generation & 0xffffff) << 24
+         | slot;
+}
+
+/* By slot; NULL where there is none. */
+extern PyroThreadRecord *pyro_thread_records[PYRO_MAX_THREADS];
+
+static inline PyroThreadRecord *
+pyro_thread_record_by_cookie (uint64_t cookie)
+{
+  uint32_t slot = cookie & 0xffffff;
+  uint32_t generation = cookie >> 24 & 0xffffff;
+  PyroThreadRecord *record;
+
+  if (cookie >> 48 != PYRO_COOKIE_MAGIC || slot >= PYRO_MAX_THREADS)
+    return NULL;
+  record = __atomic_load_n (&pyro_thread_records[slot], __ATOMIC_ACQUIRE);
+  if (record == NULL
+      || __atomic_load_n (&record->generation, __ATOMIC_RELAXED) != generation)
+    return NULL;
+  return record;
+}

@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * What: the threads of the process: found, given CPU timers, read, swept.
+ * Owner: a PyroThreads owns records, rings and timers. A record lives as long
+ * as its thread, whatever else happens: a late signal may still look at it.
+ * Threads: the collector, but for pyro_threads_announce(), which the announced
+ * thread itself calls.
+ */
+#pragma once
+
+#include <glib.h>
+#include <sys/types.h>
+
+#include "proc-task.h"
+#include "ring.h"
+
+typedef struct _PyroThreads PyroThreads;
+
+/* Why CPU time of a thread has no stack. The time itself is exact: it is read
+ * from the thread's CPU clock. */
+typedef enum {
+  PYRO_UNSAMPLED_START,    /* before its timer was armed */
+  PYRO_UNSAMPLED_BLOCKED,  /* it blocks our signal */
+  PYRO_UNSAMPLED_NO_TIMER, /* no timer could be had (RLIMIT_SIGPENDING) */
+  PYRO_UNSAMPLED_OWN,      /* a thread of the profiler's own */
+  PYRO_UNSAMPLED_LOST,     /* its ring was full */
+  PYRO_UNSAMPLED_N_REASONS
+} PyroUnsampledReason;
+
+typedef struct {
+  pid_t tid;
+  gchar name[PYRO_THREAD_NAME_SIZE];
+} PyroThreadInfo;
+
+typedef struct {
+  void (*sample) (const PyroThreadInfo *thread, const PyroSample *sample,
+                  gpointer data);
+  /* WEIGHT: samples that it would have been, 0 where there was no timer.
+   * LABEL: the thread's label word now. */
+  void (*unsampled) (const PyroThreadInfo *thread, PyroUnsampledReason reason,
+                     guint64 ns, guint64 weight, guint64 label, gpointer data);
+} PyroThreadsSink;
+
+/* A thread's wish to be sampled at once, and where its label word is. Part of
+ * a block of the thread's own; RELEASE is called by the collector when the
+ * thread is gone and nobody looks at the block any more. */
+typedef struct _PyroAnnouncement {
+  struct _PyroAnnouncement *next;
+  pid_t tid;
+  const guint64 *label;
+  void (*release) (struct _PyroAnnouncement *announcement);
+  guint queued;
+} PyroAnnouncement;
+
+/* Lock-free; from the thread itself. An announcement that still waits is not
+ * queued twice. */
+void pyro_threads_announce (PyroAnnouncement *announcement);
+
+PyroThreads *pyro_threads_new (void);
+
+/* Begins to sample with RATE (Hz) by SIGNO. CPU time that was used before is
+ * not counted. */
+void pyro_threads_start (PyroThreads *threads, guint rate, gint signo);
+void pyro_threads_set_rate (PyroThreads *threads, guint rate);
+/* Another signal from now on. */
+void pyro_threads_set_signal (PyroThreads *threads, gint signo);
+
+/* Finds new threads, arms, sweeps dead ones; what it has to tell of CPU time
+ * without samples goes to SINK. Cheap where nothing changed. NOW: monotonic
+ * time, microseconds. Returns TRUE if new threads were found. */
+gboolean pyro_threads_update (PyroThreads *threads, gint64 now,
+                              const PyroThreadsSink *sink, gpointer data);
+
+/* Empties all rings. Returns TRUE if a handler met a stack that it did not
+ * know: the memory map wants a refresh. */
+gboolean pyro_threads_drain (PyroThreads *threads, gint64 now,
+                             const PyroThreadsSink *sink, gpointer data);
+
+/* Deletes all timers. Drain once more afterwards. */
+void pyro_threads_stop (PyroThreads *threads);
+
+/* Each handler has been seen outside of what it reads during this call: none
+ * holds what was replaced before it. Takes a PyroThreads; the type is that of
+ * pyro_modules_reclaim(). */
+gboolean pyro_threads_is_quiescent (gpointer threads);
+
+guint pyro_threads_get_n_armed (PyroThreads *threads);
+guint pyro_threads_get_n (PyroThreads *threads);
+
+/* After fork(), in the child: none of the other threads is there and timers
+ * were not inherited. Whatever PyroThreads there was leaks on purpose. */
+void pyro_threads_forget (void);

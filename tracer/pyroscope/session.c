@@ -1,0 +1,477 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "session.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <semaphore.h>
+#include <signal.h>
+#include <string.h>
+
+#include "aggregate.h"
+#include "attribution/hooks.h"
+#include "attribution/nodes.h"
+#include "cpu-profile.h"
+#include "log.h"
+#include "sampling/handler.h"
+#include "sampling/signal-choice.h"
+#include "sampling/threads.h"
+#include "unwinding/memory-map.h"
+#include "unwinding/modules.h"
+#include "unwinding/reference-libunwind.h"
+
+#define GST_CAT_DEFAULT pyro_debug
+
+/* How often rings are emptied and threads looked for. */
+#define TICK_US 20000
+/* While no thread uses the CPU. */
+#define IDLE_TICK_US 100000
+#define IDLE_AFTER_TICKS 25
+/* How often our signal is looked after. */
+#define SIGNAL_CHECK_US 50000
+/* The memory map is read again at most so often. */
+#define MAP_INTERVAL_US 50000
+/* flush_soon: how soon. */
+#define SOON_US 200000
+/* More different stacks than this end the interval early: memory is bounded,
+ * whatever the interval is. */
+#define MAX_ENTRIES 100000
+
+#define COLLECTOR_STACK_SIZE (512 * 1024)
+
+/* What the signal handler reads: made once, kept until the process ends,
+ * because a signal may come late. The collector's own. */
+static struct {
+  PyroThreads *threads;
+  PyroModules *modules;
+  PyroMemoryWatch *watch;
+  gboolean with_tables;
+} kept;
+
+struct _PyroSession {
+  PyroSettings *settings;
+  PyroDelivery *delivery;
+  PyroCpuEncoder *encoder;
+  pthread_t thread;
+
+  /* Wishes to the collector. */
+  sem_t wake;
+  gint stop_wanted;
+  gint flush_wanted;
+  gint flush_soon_wanted;
+  guint rate_wanted; /* 0: none */
+
+  /* The collector's own. */
+  PyroAggregate *aggregate;
+  guint rate;
+  gint signo;
+  gint64 interval_end;
+  gint64 soon_end; /* 0: none */
+  gint64 signal_time, map_time;
+  guint idle_ticks;
+  gboolean map_is_old;
+  gboolean signal_lost;
+  PyroSessionStats stats;
+};
+
+/* one job of the delivery */
+
+typedef struct {
+  PyroCpuEncoder *encoder;
+  PyroAggregate *aggregate;
+  guint rate;
+  gchar *signal_name;
+} Job;
+
+static GBytes *
+job_encode (gpointer data)
+{
+  Job *job = data;
+
+  return pyro_cpu_encoder_encode (job->encoder, job->aggregate, job->rate,
+                                  job->signal_name);
+}
+
+static void
+job_destroy (gpointer data)
+{
+  Job *job = data;
+
+  pyro_cpu_encoder_unref (job->encoder);
+  pyro_aggregate_free (job->aggregate);
+  g_free (job->signal_name);
+  g_free (job);
+}
+
+static void
+end_interval (PyroSession *session, gint64 now)
+{
+  PyroAggregate *aggregate = session->aggregate;
+  PyroAggregateStats *stats = &aggregate->stats;
+  PyroDeliveryJob delivery_job = { .profile_name = PYRO_CPU_PROFILE_NAME,
+                                   .encode = job_encode,
+                                   .destroy = job_destroy };
+  Job *job;
+
+  session->interval_end
+      = now + (gint64)session->settings->upload_interval * G_USEC_PER_SEC;
+  session->soon_end = 0;
+  if (g_hash_table_size (aggregate->entries) == 0) {
+    /* Nobody used the CPU: there is nothing to tell. */
+    pyro_aggregate_free (aggregate);
+    session->aggregate = pyro_aggregate_new ();
+    return;
+  }
+
+  aggregate->duration_ns = (now - aggregate->monotonic_us) * 1000;
+  session->stats.intervals++;
+  session->stats.samples += stats->samples;
+  session->stats.dropped += stats->dropped;
+  session->stats.truncated += stats->samples - stats->ends[PYRO_STACK_COMPLETE];
+  GST_DEBUG ("interval of %" G_GINT64_FORMAT " ms: %" G_GUINT64_FORMAT
+             " samples, %u stacks, %" G_GUINT64_FORMAT " dropped",
+             aggregate->duration_ns / 1000000, stats->samples,
+             g_hash_table_size (aggregate->entries), stats->dropped);
+
+  job = g_new (Job, 1);
+  job->encoder = pyro_cpu_encoder_ref (session->encoder);
+  job->aggregate = aggregate;
+  job->rate = session->rate;
+  job->signal_name = g_strdup (pyro_signal_name (session->signo));
+  delivery_job.time_ns = aggregate->time_ns;
+  delivery_job.duration_ns = aggregate->duration_ns;
+  delivery_job.data = job;
+  session->aggregate = pyro_aggregate_new ();
+  pyro_delivery_submit (session->delivery, &delivery_job);
+}
+
+static void
+on_sample (const PyroThreadInfo *thread, const PyroSample *sample,
+           gpointer data)
+{
+  PyroSession *session = data;
+
+  session->idle_ticks = 0;
+  if (sample->end == PYRO_STACK_UNKNOWN_CODE)
+    session->map_is_old = TRUE;
+  pyro_aggregate_add_sample (session->aggregate, kept.modules, thread, sample);
+}
+
+static void
+on_unsampled (const PyroThreadInfo *thread, PyroUnsampledReason reason,
+              guint64 ns, guint64 weight, guint64 label, gpointer data)
+{
+  PyroSession *session = data;
+
+  if (reason != PYRO_UNSAMPLED_OWN)
+    session->idle_ticks = 0;
+  pyro_aggregate_add_unsampled (session->aggregate, thread, reason, ns, weight,
+                                label);
+}
+
+static const PyroThreadsSink sink = { on_sample, on_unsampled };
+
+static const gchar *
+choose_unwinder (guint kind, PyroUnwindFunc *unwind)
+{
+  switch (kind) {
+  case PYRO_UNWINDER_FRAME_POINTERS:
+    *unwind = pyro_unwind_by_frame_pointers;
+    return "frame-pointers";
+#ifdef HAVE_LIBUNWIND
+  case PYRO_UNWINDER_LIBUNWIND:
+    *unwind = pyro_unwind_by_libunwind;
+    return "libunwind";
+#endif
+  default:
+    *unwind = pyro_unwind_by_tables;
+    return "tables";
+  }
+}
+
+/* Somebody put another handler or the default over ours: leave it there and
+ * go on with another signal. */
+static void
+look_after_signal (PyroSession *session)
+{
+  g_autoptr (GError) error = NULL;
+  gint signo;
+
+  if (session->signo != 0 && pyro_signal_is_ours (session->signo))
+    return;
+  signo = pyro_signal_acquire (&error);
+  if (signo == 0) {
+    if (!session->signal_lost)
+      pyro_log_user (GST_LEVEL_WARNING, "no stacks are sampled from now on: %s",
+                     error->message);
+    session->signal_lost = TRUE;
+    return;
+  }
+  GST_INFO ("the application took %s; sampling goes on with %s",
+            session->signo != 0 ? "our signal" : "all signals",
+            pyro_signal_name (signo));
+  session->signal_lost = FALSE;
+  session->signo = signo;
+  pyro_threads_set_signal (kept.threads, signo);
+}
+
+static void
+refresh_map (PyroSession *session, gint64 now)
+{
+  session->map_time = now;
+  session->map_is_old = FALSE;
+  if (!pyro_memory_watch_refresh (kept.watch, NULL))
+    GST_DEBUG ("the memory map cannot be read: %s", g_strerror (errno));
+}
+
+static void
+tick (PyroSession *session)
+{
+  gint64 now = g_get_monotonic_time ();
+
+  if (pyro_threads_update (kept.threads, now, &sink, session))
+    session->map_is_old = TRUE;
+  pyro_modules_refresh (kept.modules);
+  if (pyro_threads_drain (kept.threads, now, &sink, session))
+    session->map_is_old = TRUE;
+  if (session->map_is_old && now - session->map_time >= MAP_INTERVAL_US)
+    refresh_map (session, now);
+  pyro_modules_reclaim (kept.modules, pyro_threads_is_quiescent, kept.threads);
+  pyro_memory_watch_reclaim (kept.watch, pyro_threads_is_quiescent,
+                             kept.threads);
+
+  if (now - session->signal_time >= SIGNAL_CHECK_US) {
+    session->signal_time = now;
+    look_after_signal (session);
+  }
+}
+
+static void
+begin (PyroSession *session)
+{
+  g_autoptr (GError) error = NULL;
+  PyroUnwindFunc unwind;
+  const gchar *unwinder
+      = choose_unwinder (session->settings->unwinder, &unwind);
+
+  if (kept.threads == NULL) {
+    kept.threads = pyro_threads_new ();
+    kept.watch = pyro_memory_watch_new ();
+  }
+  if (kept.modules == NULL
+      || (unwind == pyro_unwind_by_tables && !kept.with_tables)) {
+    /* Modules of an earlier session are not freed: a profile that waits for
+     * delivery may name them. */
+    kept.with_tables = unwind == pyro_unwind_by_tables;
+    kept.modules = pyro_modules_new (kept.with_tables);
+  }
+#ifdef HAVE_LIBUNWIND
+  if (unwind == pyro_unwind_by_libunwind)
+    pyro_reference_libunwind_warm_up ();
+#endif
+  pyro_handler_set_unwinder (unwind);
+  session->signo = pyro_signal_acquire (&error);
+  if (session->signo == 0) {
+    pyro_log_user (GST_LEVEL_WARNING, "no stacks are sampled: %s",
+                   error->message);
+    session->signal_lost = TRUE;
+  }
+  session->rate = session->settings->sample_rate;
+  pyro_modules_refresh (kept.modules);
+  session->aggregate = pyro_aggregate_new ();
+  refresh_map (session, g_get_monotonic_time ());
+  pyro_threads_start (kept.threads, session->rate, session->signo);
+  session->interval_end
+      = session->aggregate->monotonic_us
+        + (gint64)session->settings->upload_interval * G_USEC_PER_SEC;
+  pyro_threads_update (kept.threads, g_get_monotonic_time (), &sink, session);
+  GST_INFO ("sampling %u threads with %s, stacks by %s",
+            pyro_threads_get_n (kept.threads),
+            session->signo != 0 ? pyro_signal_name (session->signo)
+                                : "no signal",
+            unwinder);
+}
+
+static void
+sleep_until_next_tick (PyroSession *session)
+{
+  gint64 us = session->idle_ticks < IDLE_AFTER_TICKS ? TICK_US : IDLE_TICK_US;
+  struct timespec deadline;
+
+  clock_gettime (CLOCK_MONOTONIC, &deadline);
+  deadline.tv_nsec += us * 1000;
+  if (deadline.tv_nsec >= 1000000000) {
+    deadline.tv_nsec -= 1000000000;
+    deadline.tv_sec++;
+  }
+  while (sem_clockwait (&session->wake, CLOCK_MONOTONIC, &deadline) != 0
+         && errno == EINTR)
+    ;
+}
+
+/* What others asked for since the last tick. */
+static void
+fulfil_wishes (PyroSession *session)
+{
+  gint64 now = g_get_monotonic_time ();
+  guint rate = __atomic_exchange_n (&session->rate_wanted, 0, __ATOMIC_ACQ_REL);
+  gboolean flush
+      = __atomic_exchange_n (&session->flush_wanted, 0, __ATOMIC_ACQ_REL);
+
+  if (__atomic_exchange_n (&session->flush_soon_wanted, 0, __ATOMIC_ACQ_REL)
+      && session->soon_end == 0)
+    session->soon_end = now + SOON_US;
+
+  if (flush || rate != 0 || now >= session->interval_end
+      || (session->soon_end != 0 && now >= session->soon_end)
+      || g_hash_table_size (session->aggregate->entries) > MAX_ENTRIES)
+    end_interval (session, now);
+  if (rate != 0) {
+    session->rate = rate;
+    pyro_threads_set_rate (kept.threads, rate);
+  }
+}
+
+static void *
+collect (void *data)
+{
+  PyroSession *session = data;
+
+  pthread_setname_np (pthread_self (), "pyro-collector");
+  begin (session);
+  while (!__atomic_load_n (&session->stop_wanted, __ATOMIC_ACQUIRE)) {
+    session->idle_ticks++;
+    tick (session);
+    fulfil_wishes (session);
+    sleep_until_next_tick (session);
+  }
+  tick (session);
+  pyro_threads_stop (kept.threads);
+  pyro_threads_drain (kept.threads, g_get_monotonic_time (), &sink, session);
+  end_interval (session, g_get_monotonic_time ());
+  return NULL;
+}
+
+static void
+session_free (PyroSession *session)
+{
+  if (session->aggregate != NULL)
+    pyro_aggregate_free (session->aggregate);
+  pyro_cpu_encoder_unref (session->encoder);
+  pyro_settings_free (session->settings);
+  sem_destroy (&session->wake);
+  g_free (session);
+}
+
+/* All signals are the application's: our thread takes none. */
+static gint
+start_collector (PyroSession *session)
+{
+  sigset_t all, before;
+  pthread_attr_t attributes;
+  gint result;
+
+  sigfillset (&all);
+  pthread_sigmask (SIG_SETMASK, &all, &before);
+  pthread_attr_init (&attributes);
+  pthread_attr_setstacksize (&attributes, COLLECTOR_STACK_SIZE);
+  result = pthread_create (&session->thread, &attributes, collect, session);
+  pthread_attr_destroy (&attributes);
+  pthread_sigmask (SIG_SETMASK, &before, NULL);
+  return result;
+}
+
+PyroSession *
+pyro_session_new (const PyroSettings *settings, GError **error)
+{
+  PyroSession *session = g_new0 (PyroSession, 1);
+  PyroUnwindFunc unwind;
+  gint result;
+
+  session->settings = pyro_settings_copy (settings);
+  session->encoder = pyro_cpu_encoder_new (
+      settings, choose_unwinder (settings->unwinder, &unwind));
+  session->delivery = pyro_delivery_new (settings);
+  sem_init (&session->wake, 0, 0);
+
+  result = start_collector (session);
+  if (result != 0) {
+    g_set_error (error, G_THREAD_ERROR, G_THREAD_ERROR_AGAIN,
+                 "the collector's thread cannot be made: %s",
+                 g_strerror (result));
+    pyro_delivery_stop (session->delivery, 0, NULL);
+    session_free (session);
+    return NULL;
+  }
+  return session;
+}
+
+void
+pyro_session_flush (PyroSession *session)
+{
+  __atomic_store_n (&session->flush_wanted, TRUE, __ATOMIC_RELEASE);
+  sem_post (&session->wake);
+}
+
+void
+pyro_session_flush_soon (PyroSession *session)
+{
+  __atomic_store_n (&session->flush_soon_wanted, TRUE, __ATOMIC_RELEASE);
+}
+
+void
+pyro_session_set_rate (PyroSession *session, guint rate)
+{
+  __atomic_store_n (&session->rate_wanted, rate, __ATOMIC_RELEASE);
+  sem_post (&session->wake);
+}
+
+gboolean
+pyro_session_stop (PyroSession *session, PyroSessionStats *stats)
+{
+  gint64 deadline = g_get_monotonic_time ()
+                    + (gint64)session->settings->stop_timeout * G_USEC_PER_SEC;
+  struct timespec limit = { .tv_sec = deadline / G_USEC_PER_SEC,
+                            .tv_nsec = deadline % G_USEC_PER_SEC * 1000 };
+  gboolean complete;
+
+  __atomic_store_n (&session->stop_wanted, TRUE, __ATOMIC_RELEASE);
+  sem_post (&session->wake);
+  if (pthread_clockjoin_np (session->thread, NULL, CLOCK_MONOTONIC, &limit)
+      != 0) {
+    /* It waits for something of the application's (the loader's lock, a core):
+     * it keeps the session until the process ends. */
+    *stats = (PyroSessionStats){ 0 };
+    pthread_detach (session->thread);
+    return FALSE;
+  }
+  *stats = session->stats;
+  complete = pyro_delivery_stop (session->delivery, deadline, &stats->delivery);
+  session_free (session);
+  return complete;
+}
+
+void
+pyro_session_fork_prepare (void)
+{
+  pyro_nodes_fork_prepare ();
+  pyro_modules_fork_prepare ();
+}
+
+void
+pyro_session_fork_parent (void)
+{
+  pyro_modules_fork_done (FALSE);
+  pyro_nodes_fork_done ();
+}
+
+void
+pyro_session_fork_child (PyroSession *session)
+{
+  pyro_modules_fork_done (TRUE);
+  pyro_nodes_fork_done ();
+  pyro_threads_forget ();
+  memset (&kept, 0, sizeof kept);
+  if (session != NULL)
+    pyro_delivery_forget (session->delivery);
+}

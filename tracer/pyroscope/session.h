@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * What: one run of the profiler: the collector's thread and its loop.
+ * Owner: the tracer owns the session; the session owns its threads. What the
+ * signal handler may look at (thread records, tables, maps) outlives it.
+ * Threads: one session at a time in a process. Functions may be called from
+ * any thread but a signal handler; none but stop waits for anything.
+ */
+#pragma once
+
+#include "delivery/delivery.h"
+#include "settings.h"
+
+G_BEGIN_DECLS
+
+typedef struct _PyroSession PyroSession;
+
+/* What a session did, for the line at its end. */
+typedef struct {
+  guint64 samples;
+  guint64 dropped;
+  guint64 truncated;
+  guint64 intervals;
+  PyroDeliveryStats delivery;
+} PyroSessionStats;
+
+/* Starts the collector. SETTINGS are copied. NULL and ERROR where its thread
+ * cannot be made. */
+PyroSession *pyro_session_new (const PyroSettings *settings, GError **error);
+
+/* Ends the interval now, or, if nothing else ends it, a moment later: at the
+ * end of a stream it is not known whether the process ends with it. */
+void pyro_session_flush (PyroSession *session);
+void pyro_session_flush_soon (PyroSession *session);
+
+/* From now on RATE (Hz) counts; ends the interval. */
+void pyro_session_set_rate (PyroSession *session, guint rate);
+
+/* Takes the last samples, delivers, ends the threads; at most stop-timeout.
+ * Frees SESSION, or leaves it to a thread that could not end in time. FALSE:
+ * not everything was delivered. */
+gboolean pyro_session_stop (PyroSession *session, PyroSessionStats *stats);
+
+/* Around fork(). In the child the threads of SESSION (or NULL) are not there:
+ * it is forgotten with all that belongs to it. */
+void pyro_session_fork_prepare (void);
+void pyro_session_fork_parent (void);
+void pyro_session_fork_child (PyroSession *session);
+
+G_END_DECLS

@@ -1,0 +1,344 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Stacks of all kinds: whose they are, and walks that cross them. */
+
+#include <pthread.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "harness.h"
+#include "registers.h"
+
+#ifdef HAVE_LIBUNWIND
+#include "reference-libunwind.h"
+#endif
+
+static struct {
+  uintptr_t pcs[PYRO_MAX_FRAMES], reference[PYRO_MAX_FRAMES];
+  PyroWalk walk, reference_walk;
+} last;
+
+static void
+on_walk (int signo, siginfo_t *info, void *context)
+{
+  pyro_test_walk (context, NULL, last.pcs, PYRO_MAX_FRAMES, &last.walk);
+#ifdef HAVE_LIBUNWIND
+  {
+    PyroStackBounds stack;
+    PyroRegisters regs;
+
+    pyro_registers_from_ucontext (&regs, context);
+    if (pyro_memory_map_find_stack (pyro_memory_map_published (), regs.sp,
+                                    &stack))
+      pyro_unwind_by_libunwind (NULL, &regs, &stack, last.reference,
+                                PYRO_MAX_FRAMES, &last.reference_walk);
+  }
+#endif
+}
+
+/* FUNC's frame, which is LENGTH bytes of code long at most, is in the chain. */
+static gboolean
+crossed (gconstpointer func)
+{
+  guint i;
+
+  for (i = 0; i < last.walk.depth; i++) {
+    if (last.pcs[i] - (uintptr_t) func < 400)
+      return TRUE;
+  }
+  return FALSE;
+}
+
+static void
+assert_like_reference (void)
+{
+  guint i;
+
+#ifdef HAVE_LIBUNWIND
+  g_assert_cmpuint (last.walk.depth, ==, last.reference_walk.depth);
+  for (i = 0; i < last.walk.depth; i++)
+    g_assert_cmphex (last.pcs[i], ==, last.reference[i]);
+#else
+  (void) i;
+#endif
+}
+
+static __attribute__ ((noinline)) void
+inner_handler (int signo, siginfo_t *info, void *context)
+{
+  raise (SIGUSR1);
+}
+
+static __attribute__ ((noinline)) void
+outer_handler (int signo, siginfo_t *info, void *context)
+{
+  raise (SIGURG);
+}
+
+/* Two signals' frames, the outer one on a stack of its own. */
+static void
+test_nested_signals (void)
+{
+  static guint8 memory[256 * 1024] __attribute__ ((aligned (4096)));
+  stack_t alternate = { .ss_sp = memory, .ss_size = sizeof memory };
+  stack_t none = { .ss_flags = SS_DISABLE };
+
+  pyro_test_install (SIGUSR1, on_walk, 0);
+  pyro_test_install (SIGURG, inner_handler, 0);
+  pyro_test_install (SIGWINCH, outer_handler, SA_ONSTACK);
+  g_assert_no_errno (sigaltstack (&alternate, NULL));
+  pyro_test_refresh ();
+  raise (SIGWINCH);
+  g_assert_no_errno (sigaltstack (&none, NULL));
+  g_assert_cmpint (last.walk.end, ==, PYRO_STACK_COMPLETE);
+  g_assert_true (crossed (inner_handler));
+  g_assert_true (crossed (outer_handler));
+  g_assert_true (crossed (test_nested_signals));
+  assert_like_reference ();
+}
+
+static ucontext_t main_context, coroutine_context;
+
+static __attribute__ ((noinline)) void
+coroutine (void)
+{
+  raise (SIGUSR1);
+  swapcontext (&coroutine_context, &main_context);
+}
+
+static void
+run_coroutine (gpointer memory, gsize size)
+{
+  memset (&last, 0, sizeof last);
+  getcontext (&coroutine_context);
+  coroutine_context.uc_stack.ss_sp = memory;
+  coroutine_context.uc_stack.ss_size = size;
+  coroutine_context.uc_link = &main_context;
+  makecontext (&coroutine_context, coroutine, 0);
+  pyro_test_refresh ();
+  swapcontext (&main_context, &coroutine_context);
+  g_assert_cmpint (last.walk.end, ==, PYRO_STACK_COMPLETE);
+  g_assert_true (crossed (coroutine));
+  g_assert_false (crossed (run_coroutine));
+  assert_like_reference ();
+}
+
+static void
+test_coroutines (void)
+{
+  gsize size = 64 * 1024;
+  gpointer memory = g_malloc (size);
+  guint8 *mapped;
+
+  pyro_test_install (SIGUSR1, on_walk, 0);
+  run_coroutine (memory, size);
+  g_free (memory);
+  /* At the edge of a mapping: nothing above it can be read. */
+  mapped = mmap (NULL, size + 4096, PROT_READ | PROT_WRITE,
+                 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  g_assert_true (mapped != MAP_FAILED);
+  g_assert_no_errno (mprotect (mapped + size, 4096, PROT_NONE));
+  run_coroutine (mapped, size);
+  munmap (mapped, size + 4096);
+}
+
+static __attribute__ ((noinline)) guint
+recurse (guint depth)
+{
+  if (depth == 0) {
+    raise (SIGUSR1);
+    return 1;
+  }
+  return recurse (depth - 1) + 1;
+}
+
+static void
+test_recursion (void)
+{
+  static const guint depths[] = { 10, 300, 3000, 50000 };
+  guint i;
+
+  pyro_test_install (SIGUSR1, on_walk, 0);
+  for (i = 0; i < G_N_ELEMENTS (depths); i++) {
+    pyro_test_refresh ();
+    g_assert_cmpuint (recurse (depths[i]), ==, depths[i] + 1);
+    if (depths[i] <= 3000) {
+      g_assert_cmpint (last.walk.end, ==, PYRO_STACK_COMPLETE);
+      g_assert_true (crossed (test_recursion));
+      g_assert_cmpuint (last.walk.omitted > 0, ==, depths[i] > 256);
+    } else {
+      g_assert_cmpint (last.walk.end, ==, PYRO_STACK_TOO_DEEP);
+      g_assert_cmpuint (last.walk.depth, ==, PYRO_MAX_FRAMES);
+    }
+  }
+}
+
+static gpointer
+walk_in_thread (gpointer data)
+{
+  raise (SIGUSR1);
+  return NULL;
+}
+
+static void
+test_threads (void)
+{
+  static const gsize sizes[] = { 16 * 1024 + 8192, 64 * 1024, 8 << 20 };
+  guint i;
+
+  pyro_test_install (SIGUSR1, on_walk, 0);
+  for (i = 0; i < G_N_ELEMENTS (sizes); i++) {
+    pthread_attr_t attributes;
+    pthread_t thread;
+    gpointer memory = mmap (NULL, sizes[i], PROT_READ | PROT_WRITE,
+                            MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+    memset (&last, 0, sizeof last);
+    pthread_attr_init (&attributes);
+    g_assert_no_errno (
+        pthread_attr_setstack (&attributes, memory, sizes[i]));
+    pyro_test_refresh ();
+    g_assert_no_errno (
+        pthread_create (&thread, &attributes, walk_in_thread, NULL));
+    pthread_join (thread, NULL);
+    pthread_attr_destroy (&attributes);
+    munmap (memory, sizes[i]);
+    if (last.walk.depth == 0)
+      g_test_message ("a stack of %" G_GSIZE_FORMAT " bytes is too small for "
+                      "this test's handler",
+                      sizes[i]);
+    g_assert_cmpint (last.walk.end, ==, PYRO_STACK_COMPLETE);
+    g_assert_true (crossed (walk_in_thread));
+  }
+}
+
+static gpointer
+find_own_stack (gpointer data)
+{
+  PyroStackBounds whole, own;
+  uintptr_t here = (uintptr_t) &whole;
+  const PyroMemoryMap *map;
+  pthread_attr_t attributes;
+  gpointer low;
+  gsize size;
+
+  pyro_test_refresh ();
+  map = pyro_memory_map_published ();
+  g_assert_true (pyro_memory_map_find_stack (map, here, &whole));
+  g_assert_true (pyro_memory_map_find_own_stack (map, here, &own));
+  g_assert_cmpuint (own.low, <=, here);
+  g_assert_cmpuint (own.high, >, here);
+  g_assert_cmpuint (own.high, <=, whole.high);
+  g_assert_no_errno (pthread_getattr_np (pthread_self (), &attributes));
+  g_assert_no_errno (pthread_attr_getstack (&attributes, &low, &size));
+  pthread_attr_destroy (&attributes);
+  if (data == NULL && (here < (uintptr_t) low + size))
+    g_assert_cmpuint (own.high, <=, (uintptr_t) low + size);
+  return NULL;
+}
+
+static void
+test_bounds (void)
+{
+  GThread *thread = g_thread_new ("bounds", find_own_stack, NULL);
+
+  g_thread_join (thread);
+  find_own_stack (GINT_TO_POINTER (1));
+}
+
+static void
+test_find (void)
+{
+  const PyroMemoryMap *map;
+  const PyroCodeMapping *code;
+  PyroStackBounds bounds;
+  guint8 local;
+  guint8 *pages = mmap (NULL, 3 * 4096, PROT_READ | PROT_WRITE,
+                        MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  bool published;
+
+  g_assert_no_errno (mprotect (pages, 4096, PROT_NONE));
+  g_assert_no_errno (mprotect (pages + 8192, 4096, PROT_READ));
+  pyro_test_refresh ();
+  map = pyro_memory_map_published ();
+  g_assert_false (pyro_memory_map_find_stack (map, (uintptr_t) pages, &bounds));
+  g_assert_false (
+      pyro_memory_map_find_stack (map, (uintptr_t) pages + 8192, &bounds));
+  g_assert_true (
+      pyro_memory_map_find_stack (map, (uintptr_t) pages + 5000, &bounds));
+  g_assert_cmpuint (bounds.high, ==, (uintptr_t) pages + 8192);
+  g_assert_cmpuint (bounds.low, ==, (uintptr_t) pages + 5000 - 128);
+  /* Not below the mapping, where the guard is. */
+  g_assert_true (
+      pyro_memory_map_find_stack (map, (uintptr_t) pages + 4104, &bounds));
+  g_assert_cmpuint (bounds.low, ==, (uintptr_t) pages + 4096);
+  g_assert_false (pyro_memory_map_find_stack (map, 8, &bounds));
+  g_assert_false (
+      pyro_memory_map_find_stack (map, UINTPTR_MAX - 8, &bounds));
+  g_assert_false (pyro_memory_map_find_stack (NULL, 8, &bounds));
+  /* The main thread's stack may have grown since. */
+  g_assert_true (pyro_memory_map_find_stack (map, (uintptr_t) &local,
+                                             &bounds));
+  g_assert_true (pyro_memory_map_find_stack (
+      map, (uintptr_t) &local - (2 << 20), &bounds));
+
+  code = pyro_memory_map_find_code (map, (uintptr_t) test_find);
+  g_assert_nonnull (code);
+  g_assert_cmpint (code->kind, ==, PYRO_CODE_FILE);
+  g_assert_nonnull (strstr (pyro_memory_map_code_name (map, code), "stacks"));
+  g_assert_null (pyro_memory_map_find_code (map, (uintptr_t) pages + 5000));
+
+  g_assert_true (pyro_memory_watch_refresh (pyro_test_watch, &published));
+  g_assert_true (pyro_memory_watch_refresh (pyro_test_watch, &published));
+  g_assert_false (published);
+  munmap (pages, 3 * 4096);
+  g_assert_true (pyro_memory_watch_refresh (pyro_test_watch, &published));
+  g_assert_true (published);
+}
+
+static gpointer
+outlive_main (gpointer data)
+{
+  g_usleep (200 * 1000);
+  pyro_test_refresh ();
+  raise (SIGUSR1);
+  _exit (last.walk.end == PYRO_STACK_COMPLETE && crossed (outlive_main) ? 0
+                                                                          : 1);
+}
+
+/* /proc/self/maps is empty then. */
+static void
+test_main_thread_gone (void)
+{
+  if (g_test_subprocess ()) {
+    pyro_test_install (SIGUSR1, on_walk, 0);
+    g_thread_new ("heir", outlive_main, NULL);
+    pthread_exit (NULL);
+  }
+  g_test_trap_subprocess (NULL, 0, 0);
+  g_test_trap_assert_passed ();
+}
+
+int
+main (int argc, char **argv)
+{
+  int result;
+
+  g_test_init (&argc, &argv, NULL);
+  g_test_add_func ("/stacks/nested-signals-on-an-alternate-stack",
+                   test_nested_signals);
+  g_test_add_func ("/stacks/coroutines", test_coroutines);
+  g_test_add_func ("/stacks/deep-recursion-keeps-its-root", test_recursion);
+  g_test_add_func ("/stacks/threads-on-their-own-memory", test_threads);
+  g_test_add_func ("/stacks/a-threads-own-stack-ends-at-its-control-block",
+                   test_bounds);
+  g_test_add_func ("/stacks/only-readable-writable-mappings-are-stacks",
+                   test_find);
+  g_test_add_func ("/stacks/the-main-thread-may-be-gone",
+                   test_main_thread_gone);
+  result = g_test_run ();
+  pyro_test_tear_down ();
+  return result;
+}
