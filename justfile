@@ -13,7 +13,7 @@ default:
 
 # Profile a real job of about 20 seconds and show where the CPU went (server=URL: push, too)
 demo *arguments:
-    @exec demo/run {{ quote("server=" + server) }} "$@"
+    @exec demo/demo.sh {{ quote("server=" + server) }} "$@"
 
 # Run all tests; the last line counts them
 test *arguments:

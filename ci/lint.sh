@@ -15,7 +15,7 @@ mapfile -t c_files < <(files '*.c' '*.h')
 clang-format-14 --dry-run --Werror "${c_files[@]}" \
   || wrong "C formatting, \`just format\` mends it"
 
-mapfile -t scripts < <(files '*.sh' justw '.ci/run' 'demo/run')
+mapfile -t scripts < <(files '*.sh' justw '.ci/run')
 shellcheck -x -S warning "${scripts[@]}" || wrong 'shell scripts, see above'
 
 mapfile -t go_files < <(files '*.go')
@@ -33,7 +33,7 @@ while read -r file; do
   head -n 5 "$file" | grep -q 'SPDX-License-Identifier: LGPL-2.1-or-later' \
     || wrong "$file: no SPDX line at its top"
 done < <(files '*.c' '*.h' '*.S' '*.go' '*.py' '*.sh' '*meson.build' \
-  '*meson_options.txt' justfile justw '.ci/run' 'demo/run')
+  '*meson_options.txt' justfile justw '.ci/run')
 
 # The compiler's warnings are errors in the debug profile, meson's are here.
 scratch=$(mktemp -d)

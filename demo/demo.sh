@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# run [server=URL]: profiles a real job with the stock gst-launch-1.0 and shows
+# demo.sh [server=URL]: profiles a real job with the stock gst-launch-1.0 and shows
 # where its CPU time went. The job, about 20 seconds however fast the machine
 # is: encode 720p video with x264 and audio with Opus into a Matroska file;
 # then demux that file, decode it, convert it and scale it up.
@@ -100,7 +100,10 @@ profile decode "$decode_seconds" \
   demux. ! queue ! opusdec ! audioconvert ! audioresample \
   ! audio/x-raw,rate=44100 ! fakesink
 
-[ -z "$stopped" ] || die 'stopped'
+if [ -n "$stopped" ]; then
+  echo 'demo: stopped' >&2
+  exit 130
+fi
 
 samples=$("$inspect" summary --format json "$captures" \
   | sed -n 's/.*"stored_samples": *\([0-9]*\).*/\1/p' | head -n 1)
@@ -126,8 +129,10 @@ fi
 tool=target/release/gst-pyroscope-inspect
 cat <<END
 
-The captures are in target/demo-captures. Try next:
+The captures are in $captures. Try next, in $root:
   $tool top --by thread --filter element=x264enc0 target/demo-captures
   $tool folded target/demo-captures >demo.folded   # for any flame graph viewer
-  GST_PLUGIN_PATH=target/release GST_TRACERS='pyroscope(output-dir=/tmp/captures)' gst-launch-1.0 …
+  GST_PLUGIN_PATH=target/release \\
+    GST_TRACERS='pyroscope(server-url="",output-dir=/tmp/captures)' \\
+    gst-launch-1.0 …                               # a pipeline of yours
 END
