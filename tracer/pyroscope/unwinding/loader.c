@@ -7,6 +7,7 @@
 #include <link.h>
 #include <pthread.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <sys/uio.h>
 #include <time.h>
 #include <unistd.h>
@@ -74,7 +75,9 @@ read_memory (guint64 address, gsize size, void *out)
   if (!is_refused) {
     struct iovec local = { out, size };
     struct iovec remote = { (void *)(gsize)address, size };
-    gssize n = process_vm_readv (getpid (), &local, 1, &remote, 1, 0);
+    /* Not the process's id: the main thread may be gone, and its memory. */
+    gssize n = process_vm_readv ((pid_t)syscall (SYS_gettid), &local, 1,
+                                 &remote, 1, 0);
 
     if (n >= 0)
       return (gsize)n;
@@ -162,35 +165,41 @@ typedef struct {
   gsize needed;
 } Arena;
 
+/* The program headers are the file's own first page, which may have been cut
+ * off, too: then the module has none. */
 static int
 on_module (struct dl_phdr_info *info, size_t info_size, void *data)
 {
   Arena *arena = data;
-  guint n_phdrs = MIN (info->dlpi_phnum, MAX_PHDRS);
   const char *name = info->dlpi_name != NULL ? info->dlpi_name : "";
-  Record record = { .bias = info->dlpi_addr,
-                    .n_phdrs = n_phdrs,
-                    .name_size = (guint32)strlen (name) + 1 };
-  gsize phdrs_size = n_phdrs * sizeof (ElfW (Phdr));
+  guint n_phdrs = MIN (info->dlpi_phnum, MAX_PHDRS);
+  ElfW (Phdr) phdrs[MAX_PHDRS];
+  gsize phdrs_size = n_phdrs * sizeof *phdrs;
+  Record record
+      = { .bias = info->dlpi_addr, .name_size = (guint32)strlen (name) + 1 };
   gsize size = (sizeof record + phdrs_size + record.name_size + 7) & ~(gsize)7;
   guint i;
 
   arena->needed += size;
   if (size > arena->left)
     return 0;
-  for (i = 0; i < n_phdrs && record.build_id_size == 0; i++) {
-    const ElfW (Phdr) *phdr = &info->dlpi_phdr[i];
+  if (read_memory ((gsize)info->dlpi_phdr, phdrs_size, phdrs) == phdrs_size)
+    record.n_phdrs = n_phdrs;
+  else
+    phdrs_size = 0;
+  size = (sizeof record + phdrs_size + record.name_size + 7) & ~(gsize)7;
+  for (i = 0; i < record.n_phdrs && record.build_id_size == 0; i++) {
     guint8 notes[MAX_NOTE_BYTES];
 
-    if (phdr->p_type == PT_NOTE)
+    if (phdrs[i].p_type == PT_NOTE)
       record.build_id_size = find_build_id (
           notes,
-          read_memory (info->dlpi_addr + phdr->p_vaddr,
-                       MIN (phdr->p_memsz, sizeof notes), notes),
+          read_memory (info->dlpi_addr + phdrs[i].p_vaddr,
+                       MIN (phdrs[i].p_memsz, sizeof notes), notes),
           record.build_id);
   }
   memcpy (arena->at, &record, sizeof record);
-  memcpy (arena->at + sizeof record, info->dlpi_phdr, phdrs_size);
+  memcpy (arena->at + sizeof record, phdrs, phdrs_size);
   memcpy (arena->at + sizeof record + phdrs_size, name, record.name_size);
   arena->at += size;
   arena->left -= size;

@@ -5,6 +5,7 @@
 #include <sys/auxv.h>
 
 #include "cfi-compiler.h"
+#include "context-start.h"
 #include "eh-frame.h"
 #include "loader.h"
 #include "published.h"
@@ -40,6 +41,7 @@ struct _PyroModules {
   GArray *loaded;          /* of Loaded, sorted by start, disjoint */
 
   PyroRuleSet *rules;
+  guintptr context_start;
   Snapshot *published;
   GPtrArray *retired; /* of Snapshot */
   guint32 generation;
@@ -91,6 +93,7 @@ pyro_modules_new (gboolean with_tables)
   PyroModules *modules = g_new0 (PyroModules, 1);
 
   modules->with_tables = with_tables;
+  modules->context_start = pyro_find_context_start ();
   modules->all = g_ptr_array_new_with_free_func (module_free);
   modules->by_identity
       = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
@@ -331,6 +334,7 @@ publish (PyroModules *modules)
   snapshot->tables.n_segments = modules->loaded->len;
   snapshot->tables.segments = snapshot->segments;
   snapshot->tables.rules = snapshot->rules->rules;
+  snapshot->tables.context_start = modules->context_start;
   pyro_publish_tables (&snapshot->tables);
   if (modules->published != NULL)
     g_ptr_array_add (modules->retired, modules->published);

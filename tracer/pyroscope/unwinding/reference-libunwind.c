@@ -59,7 +59,6 @@ walk_by_libunwind (const PyroRegisters *regs, PyroFrameBuffer *buffer)
   if (unw_init_local2 (&cursor, &context, UNW_INIT_SIGNAL_FRAME) < 0)
     return PYRO_STACK_UNSUPPORTED;
   for (steps = 0; steps < MAX_STEPS; steps++) {
-    bool was_signal = unw_is_signal_frame (&cursor) > 0;
     int result = unw_step (&cursor);
     unw_word_t pc;
 
@@ -71,7 +70,7 @@ walk_by_libunwind (const PyroRegisters *regs, PyroFrameBuffer *buffer)
       return PYRO_STACK_UNREADABLE;
     if (unw_get_reg (&cursor, UNW_REG_IP, &pc) < 0 || pc == 0)
       return PYRO_STACK_COMPLETE;
-    pyro_frame_buffer_add (buffer, (uintptr_t)pc + was_signal);
+    pyro_frame_buffer_add (buffer, (uintptr_t)pc);
   }
   return PYRO_STACK_TOO_DEEP;
 }

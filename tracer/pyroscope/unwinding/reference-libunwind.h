@@ -12,7 +12,8 @@
 /* One walk at a time in the whole process: whoever comes while another thread
  * is inside gets PYRO_STACK_BUSY and the leaf alone, so that no handler waits
  * for another. SOURCES is not looked at. Registers that PyroRegisters does not
- * carry (aarch64: x19 to x28) count as 0. */
+ * carry (aarch64: x19 to x28) count as 0. libunwind 1.6 does not tell which
+ * frames a signal interrupted, so 1 is not added to their pcs. */
 void pyro_unwind_by_libunwind (const PyroUnwindSources *sources,
                                const PyroRegisters *regs,
                                const PyroStackBounds *stack, uintptr_t *pcs,

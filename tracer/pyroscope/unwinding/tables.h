@@ -111,6 +111,9 @@ struct _PyroUnwindTables {
   const PyroSegment *segments;
   const PyroSegment *own; /* where this very code lies, or NULL */
   const PyroRule *rules;
+  /* Where makecontext() lets a coroutine return to, or 0: the start of its
+   * stack, which no CFI tells. */
+  uintptr_t context_start;
 };
 
 /* The segment that holds ADDRESS, or NULL. */

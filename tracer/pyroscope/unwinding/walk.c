@@ -31,7 +31,10 @@ find_rule (const PyroUnwindSources *sources, uintptr_t pc)
   if (cache != NULL && tables != NULL && cache->entries[slot].pc == pc
       && cache->entries[slot].generation == tables->generation)
     return cache->entries[slot].rule;
-  rule = pyro_tables_find_rule (tables, pc);
+  if (tables != NULL && pc == tables->context_start - 1)
+    rule = PYRO_SPECIAL_ROOT;
+  else
+    rule = pyro_tables_find_rule (tables, pc);
   if (cache != NULL && tables != NULL) {
     cache->entries[slot].pc = pc;
     cache->entries[slot].rule = rule;
