@@ -2,13 +2,16 @@
 
 #include "cpu-profile.h"
 
-#include "attribution/nodes.h"
 #include "delivery/series.h"
+#include "label-sets.h"
 #include "profile/profile-builder.h"
 #include "profile/profile-comments.h"
 #include "symbols/symbolizer.h"
 
 #define NS_PER_S 1000000000
+
+/* Bins in bins, and the element. */
+#define MAX_ELEMENT_FRAMES 64
 
 /* DWARF that the symbolizer may keep in the application's memory. */
 #define DEBUG_INFO_LIMIT (G_GUINT64_CONSTANT (64) << 20)
@@ -16,6 +19,8 @@
 struct _PyroCpuEncoder {
   gint refs;
   guint labels; /* PyroLabelFlags */
+  guint max_label_sets;
+  gboolean element_frames;
   GArray *series;
   const gchar *unwinder;
   PyroSymbolizer *symbolizer; /* made on the delivery thread */
@@ -30,6 +35,7 @@ typedef struct {
 typedef struct {
   PyroCpuEncoder *encoder;
   PyroProfileBuilder *builder;
+  PyroLabelSets sets;
   GHashTable *modules;   /* PyroModule → Module */
   GHashTable *locations; /* PyroFrame → guint64 id, by frame_hash */
 } Encoding;
@@ -61,13 +67,6 @@ static const gchar *const unsampled_names[PYRO_UNSAMPLED_N_REASONS] = {
   [PYRO_UNSAMPLED_LOST] = "[not sampled: ring full]",
 };
 
-static const gchar *const attribution_names[] = {
-  [PYRO_ATTRIBUTION_NONE] = "none",
-  [PYRO_ATTRIBUTION_EXACT] = "exact",
-  [PYRO_ATTRIBUTION_INHERITED] = "inherited",
-  [PYRO_ATTRIBUTION_LIBRARY] = "library",
-};
-
 static const gchar *
 note_name (guint64 note)
 {
@@ -87,6 +86,8 @@ pyro_cpu_encoder_new (const PyroSettings *settings, const gchar *unwinder)
 
   encoder->refs = 1;
   encoder->labels = settings->labels;
+  encoder->max_label_sets = settings->max_label_sets;
+  encoder->element_frames = settings->element_frames;
   encoder->series = pyro_series_new (settings, PYRO_CPU_PROFILE_NAME);
   encoder->unwinder = unwinder;
   return encoder;
@@ -162,6 +163,16 @@ survey_frame (Encoding *encoding, const PyroFrame *frame)
   }
 }
 
+/* A frame that is no code. */
+static guint64
+name_location (Encoding *encoding, const gchar *name)
+{
+  PyroLine line = { .function_id = pyro_profile_builder_add_function (
+                        encoding->builder, name, NULL, NULL, 0) };
+
+  return pyro_profile_builder_add_location (encoding->builder, 0, 0, &line, 1);
+}
+
 static guint64
 make_location (Encoding *encoding, const PyroFrame *frame)
 {
@@ -172,12 +183,8 @@ make_location (Encoding *encoding, const PyroFrame *frame)
   Module *known;
   guint n;
 
-  if (module == NULL) {
-    lines[0].function_id = pyro_profile_builder_add_function (
-        builder, note_name (frame->address), NULL, NULL, 0);
-    lines[0].line = 0;
-    return pyro_profile_builder_add_location (builder, 0, 0, lines, 1);
-  }
+  if (module == NULL)
+    return name_location (encoding, note_name (frame->address));
 
   known = g_hash_table_lookup (encoding->modules, module);
   if (known->id == 0)
@@ -212,46 +219,40 @@ location_for (Encoding *encoding, const PyroFrame *frame)
   return *id;
 }
 
+/* element-frames: the bins and the element under the root, leaf first, so that
+ * any flame graph groups by element. Returns how many IDS were added. */
 static guint
-make_labels (guint wanted, const PyroAggregateEntry *entry, PyroLabel labels[6])
+add_element_frames (Encoding *encoding, const PyroAggregateEntry *entry,
+                    guint64 ids[MAX_ELEMENT_FRAMES])
 {
-  const PyroNode *node = pyro_nodes_get (pyro_label_word_node (entry->label));
+  const gchar *path = pyro_label_sets_path (&encoding->sets, entry);
+  g_auto (GStrv) parts
+      = g_strsplit (path != NULL ? path : "(no element)", "/", -1);
+  guint n_parts = g_strv_length (parts);
   guint n = 0;
 
-#define ADD(flag, name, text) \
-  if (wanted & (flag))        \
-    labels[n++] = (PyroLabel) \
-    {                         \
-      name, text              \
-    }
-  if (node != NULL) {
-    ADD (PYRO_LABEL_PIPELINE, "pipeline", node->pipeline);
-    ADD (PYRO_LABEL_PATH, "path", node->path);
-    ADD (PYRO_LABEL_ELEMENT, "element", node->element);
-    ADD (PYRO_LABEL_FACTORY, "factory", node->factory);
-  }
-  ADD (PYRO_LABEL_THREAD, "thread", entry->thread);
-  ADD (PYRO_LABEL_ATTRIBUTION, "attribution",
-       attribution_names[node != NULL
-                             ? pyro_label_word_attribution (entry->label)
-                             : PYRO_ATTRIBUTION_NONE]);
-#undef ADD
+  while (n_parts > 0 && n < MAX_ELEMENT_FRAMES)
+    ids[n++] = name_location (encoding, parts[--n_parts]);
   return n;
 }
 
 static void
 add_entry (Encoding *encoding, const PyroAggregateEntry *entry)
 {
-  g_autofree guint64 *ids = g_new (guint64, entry->n_frames);
+  g_autofree guint64 *ids
+      = g_new (guint64, entry->n_frames + MAX_ELEMENT_FRAMES);
   gint64 values[2] = { entry->weight, entry->nanoseconds };
-  PyroLabel labels[6];
+  PyroLabel labels[PYRO_MAX_LABELS];
   guint n_labels;
+  guint n = entry->n_frames;
 
-  for (guint i = 0; i < entry->n_frames; i++)
+  for (guint i = 0; i < n; i++)
     ids[i] = location_for (encoding, &entry->frames[i]);
-  n_labels = make_labels (encoding->encoder->labels, entry, labels);
-  pyro_profile_builder_add_sample (encoding->builder, ids, entry->n_frames,
-                                   values, labels, n_labels);
+  if (encoding->encoder->element_frames)
+    n += add_element_frames (encoding, entry, ids + n);
+  n_labels = pyro_label_sets_make (&encoding->sets, entry, labels);
+  pyro_profile_builder_add_sample (encoding->builder, ids, n, values, labels,
+                                   n_labels);
 }
 
 static void
@@ -326,6 +327,8 @@ pyro_cpu_encoder_encode (PyroCpuEncoder *encoder,
   encoding.locations
       = g_hash_table_new_full (frame_hash, frame_equal, NULL, g_free);
 
+  pyro_label_sets_init (&encoding.sets, encoder->labels,
+                        encoder->max_label_sets, aggregate);
   pyro_profile_builder_set_time (builder, aggregate->time_ns,
                                  aggregate->duration_ns);
   g_hash_table_iter_init (&iter, aggregate->entries);
@@ -341,6 +344,7 @@ pyro_cpu_encoder_encode (PyroCpuEncoder *encoder,
   add_comments (&encoding, aggregate, rate, signal_name);
 
   bytes = pyro_profile_builder_encode (builder);
+  pyro_label_sets_clear (&encoding.sets);
   g_hash_table_unref (encoding.modules);
   g_hash_table_unref (encoding.locations);
   return bytes;

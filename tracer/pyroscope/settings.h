@@ -42,8 +42,10 @@ typedef struct {
   guint upload_interval; /* seconds */
   guint profiles;        /* PyroProfileFlags */
   guint labels;          /* PyroLabelFlags */
-  guint unwinder;        /* PyroUnwinderKind */
-  guint stop_timeout;    /* seconds */
+  guint max_label_sets;  /* in one profile */
+  gboolean element_frames;
+  guint unwinder;     /* PyroUnwinderKind */
+  guint stop_timeout; /* seconds */
   /* At most one of basic-auth and auth-token is set: the token wins. */
   gchar *basic_auth_user;
   gchar *basic_auth_password;

@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+#include "numberless.h"
+
 guint pyro_nodes_epoch = 1;
 
 #define TOO_MANY "(too many elements)"
@@ -131,27 +133,6 @@ describe_path (GstObject *object, gchar **pipeline)
   return g_string_free (path, FALSE);
 }
 
-/* "pipeline12/bin3/queue7" → "pipeline/bin/queue": generated names without
- * their numbers. */
-static gchar *
-strip_numbers (const gchar *path)
-{
-  GString *stripped = g_string_new (NULL);
-
-  for (const gchar *c = path; *c != '\0'; c++) {
-    if (*c == '/') {
-      while (stripped->len > 0
-             && g_ascii_isdigit (stripped->str[stripped->len - 1]))
-        g_string_truncate (stripped, stripped->len - 1);
-    }
-    g_string_append_c (stripped, *c);
-  }
-  while (stripped->len > 0
-         && g_ascii_isdigit (stripped->str[stripped->len - 1]))
-    g_string_truncate (stripped, stripped->len - 1);
-  return g_string_free (stripped, FALSE);
-}
-
 /* Called with the lock. The strings are copied. */
 static guint32
 intern (const gchar *pipeline, const gchar *path, const gchar *element,
@@ -164,9 +145,9 @@ intern (const gchar *pipeline, const gchar *path, const gchar *element,
   if (id != 0)
     return id;
   if (registry.n >= PYRO_MAX_NUMBERED_NODES && !numberless) {
-    g_autofree gchar *short_pipeline = strip_numbers (pipeline);
-    g_autofree gchar *short_path = strip_numbers (path);
-    g_autofree gchar *short_element = strip_numbers (element);
+    g_autofree gchar *short_pipeline = pyro_strip_numbers (pipeline);
+    g_autofree gchar *short_path = pyro_strip_numbers (path);
+    g_autofree gchar *short_element = pyro_strip_numbers (element);
 
     return intern (short_pipeline, short_path, short_element, factory, TRUE);
   }

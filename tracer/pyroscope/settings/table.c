@@ -77,6 +77,22 @@ static const PyroSetting table[] = {
     .gtype = pyro_label_flags_get_type,
     .help = "The labels on each sample. Fewer of them make fewer series on "
             "the server." },
+  { .name = "max-label-sets",
+    .type = PYRO_SETTING_UINT,
+    .offset = FIELD (max_label_sets),
+    .fallback = "500",
+    .min = 1,
+    .max = 10000,
+    .unit = "sets",
+    .help = "Where one profile has more different sets of sample labels, "
+            "generated names lose their numbers: \"queue12\" becomes "
+            "\"queue\"." },
+  { .name = "element-frames",
+    .type = PYRO_SETTING_BOOL,
+    .offset = FIELD (element_frames),
+    .fallback = "false",
+    .help = "Whether each stack begins with the pipeline, the bins and the "
+            "element, so that any flame graph groups by element." },
   { .name = "unwinder",
     .type = PYRO_SETTING_ENUM,
     .offset = FIELD (unwinder),
