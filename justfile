@@ -3,6 +3,7 @@
 # expects it to be there (ci/packages.txt).
 
 set positional-arguments
+set no-exit-message
 
 # A Pyroscope server that `demo` pushes to: `just demo server=http://localhost:4040`
 server := ""
