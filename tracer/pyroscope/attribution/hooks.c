@@ -41,9 +41,8 @@ enter_own (GstPad *pad, PyroHookKind kind, guintptr frame)
 {
   PyroNodeStack *stack = current_stack ();
 
-  if (stack != NULL)
-    pyro_node_stack_push (stack, pad, pyro_node_stack_resolve (stack, pad).own,
-                          kind, frame);
+  if (G_LIKELY (stack != NULL))
+    pyro_node_stack_push_pad (stack, pad, FALSE, kind, frame);
 }
 
 static inline void
@@ -51,9 +50,8 @@ enter_peer (GstPad *pad, PyroHookKind kind, guintptr frame)
 {
   PyroNodeStack *stack = current_stack ();
 
-  if (stack != NULL)
-    pyro_node_stack_push (stack, pad, pyro_node_stack_resolve (stack, pad).peer,
-                          kind, frame);
+  if (G_LIKELY (stack != NULL))
+    pyro_node_stack_push_pad (stack, pad, TRUE, kind, frame);
 }
 
 static inline void
@@ -117,19 +115,25 @@ on_pull_post (GObject *tracer, GstClockTime ts, GstPad *pad)
 static void
 on_push_event_pre (GObject *tracer, GstClockTime ts, GstPad *pad)
 {
-  enter_peer (pad, PYRO_HOOK_EVENT, FRAME);
+  enter_peer (pad, PYRO_HOOK_PUSH_EVENT, FRAME);
+}
+
+static void
+on_push_event_post (GObject *tracer, GstClockTime ts, GstPad *pad)
+{
+  leave (pad, PYRO_HOOK_PUSH_EVENT);
 }
 
 static void
 on_send_event_pre (GObject *tracer, GstClockTime ts, GstPad *pad)
 {
-  enter_own (pad, PYRO_HOOK_EVENT, FRAME);
+  enter_own (pad, PYRO_HOOK_SEND_EVENT, FRAME);
 }
 
 static void
-on_event_post (GObject *tracer, GstClockTime ts, GstPad *pad)
+on_send_event_post (GObject *tracer, GstClockTime ts, GstPad *pad)
 {
-  leave (pad, PYRO_HOOK_EVENT);
+  leave (pad, PYRO_HOOK_SEND_EVENT);
 }
 
 static void
@@ -273,9 +277,9 @@ static const struct {
   HOOK ("pad-pull-range-pre", on_pull_pre),
   HOOK ("pad-pull-range-post", on_pull_post),
   HOOK ("pad-push-event-pre", on_push_event_pre),
-  HOOK ("pad-push-event-post", on_event_post),
+  HOOK ("pad-push-event-post", on_push_event_post),
   HOOK ("pad-send-event-pre", on_send_event_pre),
-  HOOK ("pad-send-event-post", on_event_post),
+  HOOK ("pad-send-event-post", on_send_event_post),
   HOOK ("pad-query-pre", on_pad_query_pre),
   HOOK ("pad-query-post", on_pad_query_post),
   HOOK ("element-query-pre", on_element_query_pre),

@@ -7,8 +7,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-/* initial-exec: one load, and no allocation on a thread's first access. */
-static __thread PyroNodeStack *own_stack
+__thread PyroNodeStack *pyro_own_node_stack
     __attribute__ ((tls_model ("initial-exec")));
 
 static pthread_key_t exit_key;
@@ -36,7 +35,7 @@ on_thread_exit (void *data)
 
   stack->depth = 0;
   __atomic_store_n (&stack->label, 0, __ATOMIC_RELEASE);
-  own_stack = NULL;
+  pyro_own_node_stack = NULL;
 }
 
 static void
@@ -46,13 +45,10 @@ make_exit_key (void)
 }
 
 PyroNodeStack *
-pyro_node_stack_get (guint generation)
+pyro_node_stack_renew (guint generation)
 {
-  PyroNodeStack *stack = own_stack;
-  pid_t tid;
-
-  if (G_LIKELY (stack != NULL && stack->generation == generation))
-    return stack;
+  PyroNodeStack *stack = pyro_own_node_stack;
+  pid_t tid = (pid_t)syscall (SYS_gettid);
 
   if (stack == NULL) {
     /* Mapped, not allocated: only the pages in use cost memory. */
@@ -62,13 +58,12 @@ pyro_node_stack_get (guint generation)
       return NULL;
     pthread_once (&exit_key_once, make_exit_key);
     pthread_setspecific (exit_key, stack);
-    own_stack = stack;
+    pyro_own_node_stack = stack;
   }
   /* Hooks were off in between: what is on the stack is not true any more. */
   stack->depth = 0;
-  __atomic_store_n (&stack->label, 0, __ATOMIC_RELEASE);
+  __atomic_store_n (&stack->label, stack->base, __ATOMIC_RELEASE);
   stack->generation = generation;
-  tid = (pid_t)syscall (SYS_gettid);
   if (stack->announcement.tid != tid) {
     /* New, or the child of a fork: nobody waits with the old one. */
     stack->announcement.tid = tid;
@@ -78,4 +73,27 @@ pyro_node_stack_get (guint generation)
   stack->announcement.release = release;
   pyro_threads_announce (&stack->announcement);
   return stack;
+}
+
+PyroPadCacheEntry *
+pyro_node_stack_resolve (PyroNodeStack *stack, GstPad *pad)
+{
+  /* Fibonacci hashing: the low bits of a pointer say little. */
+  guint set
+      = (guint)((guintptr)pad * G_GUINT64_CONSTANT (0x9e3779b97f4a7c15) >> 32)
+        % PYRO_PAD_CACHE_SETS;
+  PyroPadCacheEntry *ways = stack->pads[set];
+  PyroPadCacheEntry *entry;
+  guint epoch = pyro_nodes_get_epoch ();
+
+  for (guint i = 0; i < PYRO_PAD_CACHE_WAYS; i++)
+    if (ways[i].pad == pad) {
+      if (ways[i].epoch != epoch)
+        ways[i].epoch = pyro_nodes_resolve_pad (pad, &ways[i].nodes);
+      return &ways[i];
+    }
+  entry = &ways[stack->next_way[set]++ % PYRO_PAD_CACHE_WAYS];
+  entry->epoch = pyro_nodes_resolve_pad (pad, &entry->nodes);
+  entry->pad = pad;
+  return entry;
 }

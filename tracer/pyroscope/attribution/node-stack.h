@@ -21,7 +21,8 @@ typedef enum {
   PYRO_HOOK_CHAIN,
   PYRO_HOOK_PUSH,
   PYRO_HOOK_PULL,
-  PYRO_HOOK_EVENT,
+  PYRO_HOOK_PUSH_EVENT,
+  PYRO_HOOK_SEND_EVENT,
   PYRO_HOOK_QUERY,
   PYRO_HOOK_STATE,
   PYRO_HOOK_MESSAGE,
@@ -31,13 +32,18 @@ typedef enum {
 /* Deeper nesting counts, but is not named: the last named one stays on top.
  * A chain of 1000 elements in one thread has 2000 entries. */
 #define PYRO_NODE_STACK_SIZE 2048
-#define PYRO_PAD_CACHE_SIZE 64
+
+/* Sets of pads that share a hash, and how many each holds. */
+#define PYRO_PAD_CACHE_SETS 128
+#define PYRO_PAD_CACHE_WAYS 4
 
 typedef struct {
   gconstpointer object; /* compared, not dereferenced */
   guintptr frame;       /* the hook's frame address */
+  guint64 label;        /* PyroLabelWord while this entry is the top */
   guint32 node;
-  guint32 kind; /* PyroHookKind */
+  guint32 kind;  /* PyroHookKind */
+  guint32 epoch; /* of the nodes, in which NODE was resolved; 0: never */
 } PyroNodeEntry;
 
 typedef struct {
@@ -48,47 +54,37 @@ typedef struct {
 
 typedef struct {
   guint64 label; /* PyroLabelWord of the top */
+  guint64 base;  /* the one of an empty stack */
   guint depth;
   guint generation; /* of the session that the entries belong to */
   PyroAnnouncement announcement;
-  PyroPadCacheEntry pads[PYRO_PAD_CACHE_SIZE];
+  guint8 next_way[PYRO_PAD_CACHE_SETS];
+  PyroPadCacheEntry pads[PYRO_PAD_CACHE_SETS][PYRO_PAD_CACHE_WAYS];
   PyroNodeEntry entries[PYRO_NODE_STACK_SIZE];
 } PyroNodeStack;
 
-/* The stack of this thread, made on first use; NULL where memory is short. */
-PyroNodeStack *pyro_node_stack_get (guint generation);
+/* This thread's; NULL: it has none yet. initial-exec: one load, and no
+ * allocation on a thread's first access. */
+extern __thread PyroNodeStack *pyro_own_node_stack
+    __attribute__ ((tls_model ("initial-exec")));
+
+/* Makes the stack of this thread, or empties that of an earlier session. NULL
+ * where memory is short. */
+PyroNodeStack *pyro_node_stack_renew (guint generation);
+
+static inline PyroNodeStack *
+pyro_node_stack_get (guint generation)
+{
+  PyroNodeStack *stack = pyro_own_node_stack;
+
+  if (G_LIKELY (stack != NULL && stack->generation == generation))
+    return stack;
+  return pyro_node_stack_renew (generation);
+}
 
 /* The nodes of PAD, from the thread's own cache if they are there: no lock and
  * no allocation then. */
-static inline PyroPadNodes
-pyro_node_stack_resolve (PyroNodeStack *stack, GstPad *pad)
-{
-  guint index
-      = ((guintptr)pad >> 4 ^ (guintptr)pad >> 11) % PYRO_PAD_CACHE_SIZE;
-  PyroPadCacheEntry *entry = &stack->pads[index];
-
-  if (G_UNLIKELY (entry->pad != pad
-                  || entry->epoch != pyro_nodes_get_epoch ())) {
-    entry->epoch = pyro_nodes_resolve_pad (pad, &entry->nodes);
-    entry->pad = pad;
-  }
-  return entry->nodes;
-}
-
-static inline void
-pyro_node_stack_show_top (PyroNodeStack *stack)
-{
-  guint depth = MIN (stack->depth, PYRO_NODE_STACK_SIZE);
-  guint32 node = 0;
-
-  /* An entry without a node (a pad of no element) must not hide the one that
-   * it was called from. */
-  while (depth > 0 && (node = stack->entries[depth - 1].node) == 0)
-    depth--;
-  __atomic_store_n (&stack->label,
-                    pyro_label_word (node, PYRO_ATTRIBUTION_EXACT),
-                    __ATOMIC_RELEASE);
-}
+PyroPadCacheEntry *pyro_node_stack_resolve (PyroNodeStack *stack, GstPad *pad);
 
 /* Frames that left no post hook behind (GStreamer 1.22 has some) lie below the
  * caller of this hook, on the same stack. Anything further away is another
@@ -97,9 +93,8 @@ pyro_node_stack_show_top (PyroNodeStack *stack)
 /* The frame of an entry that is only removed by its own post hook. */
 #define PYRO_NEVER_STALE G_MAXSIZE
 
-static inline void
-pyro_node_stack_push (PyroNodeStack *stack, gconstpointer object, guint32 node,
-                      PyroHookKind kind, guintptr frame)
+static inline guint
+pyro_node_stack_prune (PyroNodeStack *stack, guintptr frame)
 {
   guint depth = stack->depth;
 
@@ -108,21 +103,69 @@ pyro_node_stack_push (PyroNodeStack *stack, gconstpointer object, guint32 node,
                      && frame - stack->entries[depth - 1].frame
                             < PYRO_SAME_STACK_RANGE))
     depth--;
-  if (G_LIKELY (depth < PYRO_NODE_STACK_SIZE)) {
-    PyroNodeEntry *entry = &stack->entries[depth];
+  return depth;
+}
 
-    entry->object = object;
-    entry->frame = frame;
-    entry->node = node;
-    entry->kind = kind;
-  }
-  stack->depth = depth + 1;
-  if (G_LIKELY (node != 0 && depth < PYRO_NODE_STACK_SIZE))
-    __atomic_store_n (&stack->label,
-                      pyro_label_word (node, PYRO_ATTRIBUTION_EXACT),
-                      __ATOMIC_RELEASE);
+/* Puts an entry at DEPTH, on top. An entry without a node (a pad of no element)
+ * does not hide the one that it was called from. */
+static inline void
+pyro_node_stack_put (PyroNodeStack *stack, guint depth, gconstpointer object,
+                     guint32 node, guint32 epoch, PyroHookKind kind,
+                     guintptr frame)
+{
+  PyroNodeEntry *entry = &stack->entries[depth];
+
+  entry->object = object;
+  entry->frame = frame;
+  entry->node = node;
+  entry->kind = kind;
+  entry->epoch = epoch;
+  if (G_LIKELY (node != 0))
+    entry->label = pyro_label_word (node, PYRO_ATTRIBUTION_EXACT);
   else
-    pyro_node_stack_show_top (stack);
+    entry->label = depth > 0 ? stack->entries[depth - 1].label : stack->base;
+  stack->depth = depth + 1;
+  __atomic_store_n (&stack->label, entry->label, __ATOMIC_RELEASE);
+}
+
+static inline void
+pyro_node_stack_push (PyroNodeStack *stack, gconstpointer object, guint32 node,
+                      PyroHookKind kind, guintptr frame)
+{
+  guint depth = pyro_node_stack_prune (stack, frame);
+
+  if (G_LIKELY (depth < PYRO_NODE_STACK_SIZE))
+    pyro_node_stack_put (stack, depth, object, node, 0, kind, frame);
+  else
+    stack->depth = depth + 1;
+}
+
+/* As above for a pad, whose own element or that of its PEER executes. A stream
+ * enters the same pads at the same depth again and again, so what the slot was
+ * last used for is looked at first. */
+static inline void
+pyro_node_stack_push_pad (PyroNodeStack *stack, GstPad *pad, gboolean peer,
+                          PyroHookKind kind, guintptr frame)
+{
+  guint depth = pyro_node_stack_prune (stack, frame);
+  const PyroNodeEntry *entry;
+
+  if (G_UNLIKELY (depth >= PYRO_NODE_STACK_SIZE)) {
+    stack->depth = depth + 1;
+    return;
+  }
+  entry = &stack->entries[depth];
+  if (G_LIKELY (entry->object == pad && entry->kind == kind
+                && entry->epoch == pyro_nodes_get_epoch ())) {
+    pyro_node_stack_put (stack, depth, pad, entry->node, entry->epoch, kind,
+                         frame);
+  } else {
+    const PyroPadCacheEntry *cached = pyro_node_stack_resolve (stack, pad);
+
+    pyro_node_stack_put (stack, depth, pad,
+                         peer ? cached->nodes.peer : cached->nodes.own,
+                         cached->epoch, kind, frame);
+  }
 }
 
 /* Removes the entry and what lies above it: where a post hook was missing, the
@@ -138,13 +181,15 @@ pyro_node_stack_pop (PyroNodeStack *stack, gconstpointer object,
     return;
   }
   while (depth > 0
-         && (stack->entries[depth - 1].object != object
-             || stack->entries[depth - 1].kind != kind))
+         && G_UNLIKELY (stack->entries[depth - 1].object != object
+                        || stack->entries[depth - 1].kind != kind))
     depth--;
-  if (depth == 0)
+  if (G_UNLIKELY (depth == 0))
     return;
-  stack->depth = depth - 1;
-  pyro_node_stack_show_top (stack);
+  stack->depth = --depth;
+  __atomic_store_n (&stack->label,
+                    depth > 0 ? stack->entries[depth - 1].label : stack->base,
+                    __ATOMIC_RELEASE);
 }
 
 G_END_DECLS

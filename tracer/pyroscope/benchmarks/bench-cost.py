@@ -1,0 +1,145 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""What tracers cost: CPU time of gst-launch-1.0 under each of them.
+
+bench-cost.py hooks     per buffer, in a pipeline that does nothing else
+bench-cost.py sampling  as a share, in a pipeline that burns CPU all the time
+
+Runs are interleaved: in each round every tracer has one run, in an order that
+changes from round to round. The figure of a round is the ratio or difference
+to the run without a tracer in the same round; printed are medians and
+quartiles over the rounds.
+"""
+import argparse
+import os
+import random
+import resource
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+
+ELEMENTS = 10
+
+
+def cpu_seconds(command, environment):
+    """User and system time of COMMAND, run to its end."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    subprocess.run(command, env=environment, check=True,
+                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return (after.ru_utime - before.ru_utime
+            + after.ru_stime - before.ru_stime)
+
+
+class Bench:
+    def __init__(self, tracers, rounds):
+        self.tracers = tracers
+        self.rounds = rounds
+        self.folder = tempfile.mkdtemp(prefix="bench-cost-")
+        self.environment = dict(os.environ, GST_DEBUG_NO_COLOR="1")
+        self.environment.pop("GST_DEBUG", None)
+
+    def run(self, name, pipeline):
+        environment = dict(self.environment)
+        tracer = self.tracers[name]
+        environment.pop("GST_TRACERS", None)
+        if tracer:
+            environment["GST_TRACERS"] = tracer.format(folder=self.folder)
+            # The tracers that log need a place to log to.
+            environment["GST_DEBUG"] = "GST_TRACER:7"
+            environment["GST_DEBUG_FILE"] = os.devnull
+        return cpu_seconds(["gst-launch-1.0", "-q"] + pipeline.split(),
+                           environment)
+
+    def interleave(self, measure):
+        """{name: [MEASURE(name) of each round]}"""
+        results = {name: [] for name in self.tracers}
+        for index in range(self.rounds):
+            names = list(self.tracers)
+            random.Random(index).shuffle(names)
+            for name in names:
+                results[name].append(measure(name))
+            print(f"round {index + 1} of {self.rounds}", file=sys.stderr)
+        shutil.rmtree(self.folder, ignore_errors=True)
+        return results
+
+
+def quartiles(values):
+    q = statistics.quantiles(values, n=4) if len(values) > 1 else values * 3
+    return statistics.median(values), q[0], q[2]
+
+
+def hooks(arguments):
+    bench = Bench({
+        "none": None,
+        "empty, same hooks": "empty",
+        "pyroscope": "pyroscope(server-url=,output-dir={folder})",
+        "pyroscope, 1000 Hz":
+            "pyroscope(server-url=,output-dir={folder},sample-rate=1000)",
+        "stats": "stats",
+        "latency": "latency(flags=pipeline+element)",
+    }, arguments.rounds)
+    chain = " ! ".join(["identity"] * ELEMENTS)
+
+    def measure(name):
+        # latency is slow enough with fewer; start-up is taken off both.
+        count = arguments.buffers // (10 if name in ("latency", "stats") else 1)
+        pipeline = "fakesrc num-buffers={} ! " + chain + " ! fakesink"
+        return (bench.run(name, pipeline.format(count))
+                - bench.run(name, pipeline.format(1))) / count * 1e9
+
+    results = bench.interleave(measure)
+    print(f"fakesrc ! {ELEMENTS} x identity ! fakesink, "
+          f"{arguments.rounds} rounds")
+    print(f"{'tracer':20} {'CPU ns/buffer':>14} {'quartiles':>17} "
+          f"{'more than empty, ns/element and buffer':>40}")
+    empty = results["empty, same hooks"]
+    for name, values in results.items():
+        median, low, high = quartiles(values)
+        extra = statistics.median(
+            (value - base) / (ELEMENTS + 1)
+            for value, base in zip(values, empty))
+        shown = "" if name in ("none", "empty, same hooks") else f"{extra:.1f}"
+        print(f"{name:20} {median:14.0f} {low:8.0f}-{high:<8.0f} {shown:>40}")
+
+
+def sampling(arguments):
+    bench = Bench({
+        "none": None,
+        "empty, same hooks": "empty",
+        "pyroscope": "pyroscope(server-url=,output-dir={folder})",
+        "pyroscope, 1000 Hz":
+            "pyroscope(server-url=,output-dir={folder},sample-rate=1000)",
+        "frame pointers":
+            "pyroscope(server-url=,output-dir={folder},"
+            "unwinder=frame-pointers)",
+    }, arguments.rounds)
+    pipeline = (f"videotestsrc num-buffers={arguments.buffers // 200} ! "
+                "video/x-raw,width=1280,height=720 ! queue ! "
+                "videoconvert n-threads=1 ! video/x-raw,format=RGBA ! "
+                "videoscale ! video/x-raw,width=640 ! fakesink")
+    results = bench.interleave(lambda name: bench.run(name, pipeline))
+    print(f"{pipeline}, {arguments.rounds} rounds")
+    print(f"{'tracer':20} {'CPU s':>7} {'ratio to none':>14} "
+          f"{'quartiles':>17}")
+    for name, values in results.items():
+        ratios = [value / base for value, base in zip(values,
+                                                      results["none"])]
+        median, low, high = quartiles(ratios)
+        print(f"{name:20} {statistics.median(values):7.2f} {median:14.4f} "
+              f"{low:8.4f}-{high:<8.4f}")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("what", choices=["hooks", "sampling"])
+    parser.add_argument("--rounds", type=int, default=11)
+    parser.add_argument("--buffers", type=int, default=300000)
+    arguments = parser.parse_args()
+    {"hooks": hooks, "sampling": sampling}[arguments.what](arguments)
+
+
+if __name__ == "__main__":
+    main()
