@@ -219,7 +219,8 @@ def test_a_system_without_apt_get_is_said_plainly(tmp_path, monkeypatch):
         fetch.Debian(tmp_path).published_sum("gstreamer", VERSION)
 
 
-@pytest.mark.parametrize("version", ["1.26", "1.26.x", "../../etc", ""])
+@pytest.mark.parametrize("version", ["1.26", "1.26.x", "1.26.2-rc1",
+                                     "../../etc", ""])
 def test_a_version_that_is_none_is_refused(tmp_path, version):
     with pytest.raises(SystemExit, match="is not a release of GStreamer"):
         fetch.main(["--version", version, str(tmp_path)])
