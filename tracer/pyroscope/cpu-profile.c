@@ -65,6 +65,8 @@ static const gchar *const unsampled_names[PYRO_UNSAMPLED_N_REASONS] = {
   [PYRO_UNSAMPLED_NO_TIMER] = "[not sampled: no timer left]",
   [PYRO_UNSAMPLED_OWN] = "[gst-pyroscope]",
   [PYRO_UNSAMPLED_LOST] = "[not sampled: ring full]",
+  [PYRO_UNSAMPLED_MISSED] = "[not sampled: signal not delivered]",
+  [PYRO_UNSAMPLED_UNSEEN] = "[not sampled: thread ended unseen]",
 };
 
 static const gchar *

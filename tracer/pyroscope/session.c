@@ -27,15 +27,22 @@
 /* While no thread uses the CPU. */
 #define IDLE_TICK_US 100000
 #define IDLE_AFTER_TICKS 25
-/* How often our signal is looked after. */
-#define SIGNAL_CHECK_US 50000
-/* The memory map is read again at most so often. */
-#define MAP_INTERVAL_US 50000
+/* How often our signal is looked after; more seldom while it does not last. */
+#define MIN_SIGNAL_CHECK_US 50000
+#define MAX_SIGNAL_CHECK_US 1600000
+/* A signal that was left alone for so long will last. */
+#define SIGNAL_LASTS_US 10000000
+/* When the memory map is read again at the earliest: a process may go on
+ * running code or stacks that the map does not explain. Reading takes 0.1 ms
+ * to some ms: the pause is so many times as long. */
+#define MIN_MAP_PAUSE_US 50000
+#define MAX_MAP_PAUSE_US 3200000
+#define MAP_PAUSE_BY_COST 400
 /* flush_soon: how soon. */
 #define SOON_US 200000
 /* More different stacks than this end the interval early: memory is bounded,
  * whatever the interval is. */
-#define MAX_ENTRIES 100000
+#define MAX_ENTRIES 20000
 
 #define COLLECTOR_STACK_SIZE (512 * 1024)
 
@@ -46,6 +53,7 @@ static struct {
   PyroModules *modules;
   PyroMemoryWatch *watch;
   gboolean with_tables;
+  gint in_use; /* by a collector, perhaps one that was not waited for */
 } kept;
 
 struct _PyroSession {
@@ -66,8 +74,10 @@ struct _PyroSession {
   guint rate;
   gint signo;
   gint64 interval_end;
-  gint64 soon_end; /* 0: none */
-  gint64 signal_time, map_time;
+  gint64 soon_end;                 /* 0: none */
+  gint64 signal_time, signal_wait; /* when to look again, how long after */
+  gint64 signal_since;
+  gint64 map_time, map_pause; /* when it may be read again */
   guint idle_ticks;
   gboolean map_is_old;
   gboolean signal_lost;
@@ -152,7 +162,9 @@ on_sample (const PyroThreadInfo *thread, const PyroSample *sample,
   PyroSession *session = data;
 
   session->idle_ticks = 0;
-  if (sample->end == PYRO_STACK_UNKNOWN_CODE)
+  /* Code that was made since (the leaf of a rescued stack, too). */
+  if (sample->end == PYRO_STACK_UNKNOWN_CODE
+      || pyro_modules_find (kept.modules, sample->pcs[0]) == NULL)
     session->map_is_old = TRUE;
   pyro_aggregate_add_sample (session->aggregate, kept.modules, thread, sample);
 }
@@ -189,39 +201,57 @@ choose_unwinder (guint kind, PyroUnwindFunc *unwind)
   }
 }
 
+static void
+take_signal (PyroSession *session)
+{
+  g_autoptr (GError) error = NULL;
+  gint signo = pyro_signal_acquire (&error);
+
+  if (signo == 0 && !session->signal_lost)
+    pyro_log_user (GST_LEVEL_WARNING,
+                   "no stacks are sampled as long as all signals are taken: %s",
+                   error->message);
+  session->signal_lost = signo == 0;
+  session->signo = signo;
+  pyro_threads_set_signal (kept.threads, signo, &sink, session);
+}
+
 /* Somebody put another handler or the default over ours: leave it there and
  * go on with another signal. */
 static void
-look_after_signal (PyroSession *session)
+look_after_signal (PyroSession *session, gint64 now)
 {
-  g_autoptr (GError) error = NULL;
-  gint signo;
+  if (now < session->signal_time)
+    return;
+  if (session->signo != 0 && pyro_signal_is_ours (session->signo)) {
+    if (now - session->signal_since > SIGNAL_LASTS_US)
+      session->signal_wait = MIN_SIGNAL_CHECK_US;
+  } else {
+    gboolean had_one = session->signo != 0;
 
-  if (session->signo != 0 && pyro_signal_is_ours (session->signo))
-    return;
-  signo = pyro_signal_acquire (&error);
-  if (signo == 0) {
-    if (!session->signal_lost)
-      pyro_log_user (GST_LEVEL_WARNING, "no stacks are sampled from now on: %s",
-                     error->message);
-    session->signal_lost = TRUE;
-    return;
+    take_signal (session);
+    session->signal_since = now;
+    session->signal_wait = MIN (session->signal_wait * 2, MAX_SIGNAL_CHECK_US);
+    if (had_one)
+      GST_INFO ("the application took our signal; sampling goes on with %s",
+                pyro_signal_name (session->signo));
   }
-  GST_INFO ("the application took %s; sampling goes on with %s",
-            session->signo != 0 ? "our signal" : "all signals",
-            pyro_signal_name (signo));
-  session->signal_lost = FALSE;
-  session->signo = signo;
-  pyro_threads_set_signal (kept.threads, signo);
+  session->signal_time = now + session->signal_wait;
 }
 
 static void
 refresh_map (PyroSession *session, gint64 now)
 {
-  session->map_time = now;
+  bool changed = false;
+  gint64 cost;
+
   session->map_is_old = FALSE;
-  if (!pyro_memory_watch_refresh (kept.watch, NULL))
+  if (!pyro_memory_watch_refresh (kept.watch, &changed))
     GST_DEBUG ("the memory map cannot be read: %s", g_strerror (errno));
+  cost = g_get_monotonic_time () - now;
+  session->map_pause = changed ? MIN_MAP_PAUSE_US
+                               : MIN (session->map_pause * 2, MAX_MAP_PAUSE_US);
+  session->map_time = now + MAX (session->map_pause, MAP_PAUSE_BY_COST * cost);
 }
 
 static void
@@ -229,27 +259,26 @@ tick (PyroSession *session)
 {
   gint64 now = g_get_monotonic_time ();
 
-  if (pyro_threads_update (kept.threads, now, &sink, session))
+  if (pyro_threads_update (kept.threads, now, &sink, session)) {
+    /* New threads have new stacks. */
     session->map_is_old = TRUE;
-  pyro_modules_refresh (kept.modules);
+    session->map_pause = MIN_MAP_PAUSE_US;
+  }
+  if (pyro_modules_refresh (kept.modules))
+    session->map_pause = MIN_MAP_PAUSE_US;
   if (pyro_threads_drain (kept.threads, now, &sink, session))
     session->map_is_old = TRUE;
-  if (session->map_is_old && now - session->map_time >= MAP_INTERVAL_US)
+  if (session->map_is_old && now >= session->map_time)
     refresh_map (session, now);
   pyro_modules_reclaim (kept.modules, pyro_threads_is_quiescent, kept.threads);
   pyro_memory_watch_reclaim (kept.watch, pyro_threads_is_quiescent,
                              kept.threads);
-
-  if (now - session->signal_time >= SIGNAL_CHECK_US) {
-    session->signal_time = now;
-    look_after_signal (session);
-  }
+  look_after_signal (session, now);
 }
 
 static void
 begin (PyroSession *session)
 {
-  g_autoptr (GError) error = NULL;
   PyroUnwindFunc unwind;
   const gchar *unwinder
       = choose_unwinder (session->settings->unwinder, &unwind);
@@ -258,6 +287,15 @@ begin (PyroSession *session)
     kept.threads = pyro_threads_new ();
     kept.watch = pyro_memory_watch_new ();
   }
+  /* What is used while the tables are compiled is told, though without stacks:
+   * a pipeline may be over by then. */
+  session->rate = session->settings->sample_rate;
+  session->aggregate = pyro_aggregate_new ();
+  session->interval_end
+      = session->aggregate->monotonic_us
+        + (gint64)session->settings->upload_interval * G_USEC_PER_SEC;
+  pyro_threads_start (kept.threads, session->rate);
+
   if (kept.modules == NULL
       || (unwind == pyro_unwind_by_tables && !kept.with_tables)) {
     /* Modules of an earlier session are not freed: a profile that waits for
@@ -269,27 +307,17 @@ begin (PyroSession *session)
   if (unwind == pyro_unwind_by_libunwind)
     pyro_reference_libunwind_warm_up ();
 #endif
-  pyro_handler_set_unwinder (unwind);
-  session->signo = pyro_signal_acquire (&error);
-  if (session->signo == 0) {
-    pyro_log_user (GST_LEVEL_WARNING, "no stacks are sampled: %s",
-                   error->message);
-    session->signal_lost = TRUE;
-  }
-  session->rate = session->settings->sample_rate;
   pyro_modules_refresh (kept.modules);
-  session->aggregate = pyro_aggregate_new ();
+  session->map_pause = MIN_MAP_PAUSE_US;
   refresh_map (session, g_get_monotonic_time ());
-  pyro_threads_start (kept.threads, session->rate, session->signo);
-  session->interval_end
-      = session->aggregate->monotonic_us
-        + (gint64)session->settings->upload_interval * G_USEC_PER_SEC;
+
+  pyro_handler_set_unwinder (unwind);
+  take_signal (session);
+  session->signal_wait = MIN_SIGNAL_CHECK_US;
   pyro_threads_update (kept.threads, g_get_monotonic_time (), &sink, session);
   GST_INFO ("sampling %u threads with %s, stacks by %s",
             pyro_threads_get_n (kept.threads),
-            session->signo != 0 ? pyro_signal_name (session->signo)
-                                : "no signal",
-            unwinder);
+            pyro_signal_name (session->signo), unwinder);
 }
 
 static void
@@ -346,9 +374,9 @@ collect (void *data)
     sleep_until_next_tick (session);
   }
   tick (session);
-  pyro_threads_stop (kept.threads);
-  pyro_threads_drain (kept.threads, g_get_monotonic_time (), &sink, session);
+  pyro_threads_stop (kept.threads, g_get_monotonic_time (), &sink, session);
   end_interval (session, g_get_monotonic_time ());
+  __atomic_store_n (&kept.in_use, FALSE, __ATOMIC_RELEASE);
   return NULL;
 }
 
@@ -363,16 +391,23 @@ session_free (PyroSession *session)
   g_free (session);
 }
 
-/* All signals are the application's: our thread takes none. */
+/* All signals are the application's: our thread takes none. Faults alone stay
+ * as they are: a crash reporter, or a sandbox's SIGSYS handler, wants them. */
 static gint
 start_collector (PyroSession *session)
 {
+  static const gint faults[]
+      = { SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGTRAP, SIGSYS };
   sigset_t all, before;
   pthread_attr_t attributes;
   gint result;
 
+  pthread_sigmask (SIG_SETMASK, NULL, &before);
   sigfillset (&all);
-  pthread_sigmask (SIG_SETMASK, &all, &before);
+  for (guint i = 0; i < G_N_ELEMENTS (faults); i++)
+    if (!sigismember (&before, faults[i]))
+      sigdelset (&all, faults[i]);
+  pthread_sigmask (SIG_SETMASK, &all, NULL);
   pthread_attr_init (&attributes);
   pthread_attr_setstacksize (&attributes, COLLECTOR_STACK_SIZE);
   result = pthread_create (&session->thread, &attributes, collect, session);
@@ -384,10 +419,18 @@ start_collector (PyroSession *session)
 PyroSession *
 pyro_session_new (const PyroSettings *settings, GError **error)
 {
-  PyroSession *session = g_new0 (PyroSession, 1);
+  PyroSession *session;
   PyroUnwindFunc unwind;
   gint result;
 
+  if (__atomic_exchange_n (&kept.in_use, TRUE, __ATOMIC_ACQUIRE)) {
+    g_set_error_literal (error, G_THREAD_ERROR, G_THREAD_ERROR_AGAIN,
+                         "the collector of the last run, which did not end "
+                         "within stop-timeout, is still at work; start again "
+                         "later");
+    return NULL;
+  }
+  session = g_new0 (PyroSession, 1);
   session->settings = pyro_settings_copy (settings);
   session->encoder = pyro_cpu_encoder_new (
       settings, choose_unwinder (settings->unwinder, &unwind));
@@ -401,6 +444,7 @@ pyro_session_new (const PyroSettings *settings, GError **error)
                  g_strerror (result));
     pyro_delivery_stop (session->delivery, 0, NULL);
     session_free (session);
+    __atomic_store_n (&kept.in_use, FALSE, __ATOMIC_RELEASE);
     return NULL;
   }
   return session;

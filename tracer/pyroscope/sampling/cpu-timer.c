@@ -65,6 +65,18 @@ pyro_cpu_timer_start (gint timer_id, guint64 first_ns, guint64 interval_ns)
   return syscall (SYS_timer_settime, timer_id, 0, &spec, NULL) == 0;
 }
 
+gboolean
+pyro_cpu_timer_remaining (gint timer_id, guint64 *ns)
+{
+  struct itimerspec spec;
+
+  if (syscall (SYS_timer_gettime, timer_id, &spec) != 0)
+    return FALSE;
+  *ns = (guint64)spec.it_value.tv_sec * NS_PER_S
+        + (guint64)spec.it_value.tv_nsec;
+  return *ns != 0;
+}
+
 void
 pyro_cpu_timer_delete (gint timer_id)
 {

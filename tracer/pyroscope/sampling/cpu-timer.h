@@ -27,4 +27,8 @@ pyro_cpu_timer_create (pid_t tid, gint signo, guint64 cookie, gint *timer_id);
 gboolean
 pyro_cpu_timer_start (gint timer_id, guint64 first_ns, guint64 interval_ns);
 
+/* CPU time until the next expiration of a timer that was started; 1: it is due,
+ * the kernel only has not noticed yet. FALSE: the timer's thread is gone. */
+gboolean pyro_cpu_timer_remaining (gint timer_id, guint64 *ns);
+
 void pyro_cpu_timer_delete (gint timer_id);

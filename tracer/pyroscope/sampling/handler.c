@@ -8,6 +8,7 @@
 #include "unwinding/registers.h"
 
 PyroThreadRecord *pyro_thread_records[PYRO_MAX_THREADS];
+_Alignas(8) uint8_t pyro_thread_dirty[PYRO_MAX_THREADS];
 
 static PyroUnwindFunc unwinder;
 
@@ -143,5 +144,6 @@ pyro_handler (int signo, siginfo_t *info, void *context)
    * either the mark or a handler that loads the new ones. */
   __atomic_store_n (&record->in_handler, 1, __ATOMIC_SEQ_CST);
   take_sample (record, info, context);
+  __atomic_store_n (&pyro_thread_dirty[record->slot], 1, __ATOMIC_RELEASE);
   __atomic_store_n (&record->in_handler, 0, __ATOMIC_RELEASE);
 }

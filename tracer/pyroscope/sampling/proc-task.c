@@ -83,8 +83,10 @@ pyro_proc_read_status (pid_t tid, PyroTaskStatus *status)
   if (!read_task_file (tid, "status", text, sizeof text))
     return FALSE;
   blocked = strstr (text, "\nSigBlk:");
-  if (blocked == NULL)
+  if (blocked == NULL) {
+    errno = ENODATA;
     return FALSE;
+  }
   status->blocked_signals
       = g_ascii_strtoull (blocked + strlen ("\nSigBlk:"), NULL, 16);
   /* The name in "status" is escaped, that in "comm" is not. */

@@ -23,7 +23,7 @@ guint pyro_proc_count_tasks (void);
 /* Appends the id (pid_t) of every thread. FALSE and errno: it failed. */
 gboolean pyro_proc_list_tasks (GArray *tids);
 
-/* FALSE: the thread is gone, or /proc cannot be read. */
+/* FALSE and errno: the thread is gone, or /proc cannot be read. */
 gboolean pyro_proc_read_status (pid_t tid, PyroTaskStatus *status);
 
 /* Only the name. */

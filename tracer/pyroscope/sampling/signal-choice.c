@@ -12,6 +12,9 @@
 /* How far below SIGRTMAX we look. SIGRTMAX itself is Valgrind's. */
 #define N_REALTIME_CANDIDATES 24
 
+/* Enough to know what is usual in the process: 20 us each. */
+#define MAX_THREADS_ASKED 200
+
 static gboolean
 is_our_action (const struct sigaction *action)
 {
@@ -27,7 +30,7 @@ pyro_signal_is_ours (gint signo)
   return sigaction (signo, NULL, &action) == 0 && is_our_action (&action);
 }
 
-/* Default or already ours: nobody else listens. */
+/* Default, ignored or already ours: nobody else listens. */
 static gboolean
 is_free (gint signo)
 {
@@ -35,27 +38,30 @@ is_free (gint signo)
 
   if (sigaction (signo, NULL, &action) != 0)
     return FALSE;
-  if (is_our_action (&action))
-    return TRUE;
-  return action.sa_handler == SIG_DFL;
+  return is_our_action (&action) || action.sa_handler == SIG_DFL
+         || action.sa_handler == SIG_IGN;
 }
 
-static void
+/* How many threads block each signal; returns how many threads there are. */
+static guint
 count_blocking_threads (guint counts[65])
 {
   g_autoptr (GArray) tids = g_array_new (FALSE, FALSE, sizeof (pid_t));
+  guint n = 0;
 
   memset (counts, 0, 65 * sizeof (guint));
   if (!pyro_proc_list_tasks (tids))
-    return;
-  for (guint i = 0; i < tids->len; i++) {
+    return 0;
+  for (guint i = 0; i < MIN (tids->len, MAX_THREADS_ASKED); i++) {
     PyroTaskStatus status;
 
     if (!pyro_proc_read_status (g_array_index (tids, pid_t, i), &status))
       continue;
+    n++;
     for (gint signo = 1; signo <= 64; signo++)
       counts[signo] += status.blocked_signals >> (signo - 1) & 1;
   }
+  return n;
 }
 
 GQuark
@@ -64,40 +70,46 @@ pyro_signal_error_quark (void)
   return g_quark_from_static_string ("pyro-signal-error-quark");
 }
 
-static gboolean
-is_realtime (gint signo)
+/* Of CANDIDATES the first one that the fewest threads block; 0: none. */
+static gint
+choose_among (const gint *candidates, guint n, gboolean shared,
+              const guint blocking[65])
 {
-  return signo >= SIGRTMIN;
+  gint best = 0;
+
+  for (guint i = 0; i < n; i++) {
+    gint signo = candidates[i];
+
+    if (signo > 64 || (!shared && !is_free (signo)))
+      continue;
+    if (best == 0 || blocking[signo] < blocking[best])
+      best = signo;
+  }
+  return best;
 }
 
 static gint
 choose (void)
 {
-  gint candidates[2 + N_REALTIME_CANDIDATES];
+  static const gint harmless[] = { SIGURG, SIGWINCH };
+  gint realtime[N_REALTIME_CANDIDATES];
   guint n = 0;
   guint blocking[65];
+  guint n_threads = count_blocking_threads (blocking);
+  gint best, other;
 
-  candidates[n++] = SIGURG;
-  candidates[n++] = SIGWINCH;
   for (gint i = 1; i <= N_REALTIME_CANDIDATES && SIGRTMAX - i > SIGRTMIN; i++)
-    candidates[n++] = SIGRTMAX - i;
+    realtime[n++] = SIGRTMAX - i;
 
-  count_blocking_threads (blocking);
-  for (gboolean shared = FALSE; shared <= TRUE; shared++) {
-    gint best = 0;
-
-    for (guint i = 0; i < n; i++) {
-      gint signo = candidates[i];
-
-      if (signo > 64 || (shared ? !is_realtime (signo) : !is_free (signo)))
-        continue;
-      if (best == 0 || blocking[signo] < blocking[best])
-        best = signo;
-    }
-    if (best != 0)
-      return best;
-  }
-  return 0;
+  best = choose_among (harmless, G_N_ELEMENTS (harmless), FALSE, blocking);
+  if (best != 0 && blocking[best] <= n_threads / 2)
+    return best;
+  other = choose_among (realtime, n, FALSE, blocking);
+  if (best == 0 || (other != 0 && blocking[other] < blocking[best]))
+    best = other;
+  if (best != 0)
+    return best;
+  return choose_among (realtime, n, TRUE, blocking);
 }
 
 /* A runtime that moves its threads between small stacks of its own (Go) puts
@@ -148,6 +160,8 @@ pyro_signal_name (gint signo)
 {
   static gchar name[16];
 
+  if (signo == 0)
+    return "none";
   if (signo == SIGURG)
     return "SIGURG";
   if (signo == SIGWINCH)

@@ -12,13 +12,14 @@
  * SIGPROF, and its default action ends the process, so one program part that
  * resets all dispositions would make our next tick fatal. SIGURG and SIGWINCH
  * are ignored by default: after such a reset samples are missing, nothing
- * else. They are taken only where their disposition is the default, that is,
- * where nobody in the process listens to them; next come the real-time
- * signals, from the highest down.
+ * else. They are taken only where nobody in the process listens to them, that
+ * is, where they are ignored by default or by wish.
  *
- * Of these, the first one that the fewest threads block: a thread that blocks
- * our signal cannot be sampled, and one that waits for it with sigwaitinfo()
- * or a signalfd would be sent signals that it does not expect.
+ * A thread that blocks our signal cannot be sampled, and one that waits for it
+ * with sigwaitinfo() or a signalfd would be sent signals that it does not
+ * expect: of the two, the one that fewer threads block. Where it is more than
+ * half of them, or both are handled, a real-time signal that fewer block, from
+ * the highest down; not at once, because its default action ends the process.
  *
  * Where all of them are handled (the Go runtime does that), a real-time signal
  * is shared: what is not ours is handed on to the handler that was there.
@@ -32,5 +33,6 @@ GQuark pyro_signal_error_quark (void);
 /* Whether our handler is still the one in force for SIGNO. */
 gboolean pyro_signal_is_ours (gint signo);
 
-/* "SIGURG", "SIGRTMAX-3". The text is the room's, until the next call. */
+/* "SIGURG", "SIGRTMAX-3", "none" for 0. The text is the room's, until the next
+ * call. */
 const gchar *pyro_signal_name (gint signo);

@@ -17,6 +17,7 @@ typedef struct {
   const uint64_t *label;
   uint64_t interval_ns; /* CPU time from one timer expiration to the next */
   uint32_t generation;  /* of the timer in force; 0: none */
+  uint32_t slot;        /* in pyro_thread_records */
   uint32_t in_handler;  /* 1 while a handler runs that may hold tables */
   /* Samples that found the ring full. */
   uint64_t lost_weight;
@@ -40,6 +41,10 @@ pyro_cookie (uint32_t slot, uint32_t generation)
 
 /* By slot; NULL where there is none. */
 extern PyroThreadRecord *pyro_thread_records[PYRO_MAX_THREADS];
+
+/* By slot; 1: the handler has left something, the collector has not come yet.
+ * A process of a thousand threads is drained without looking at each. */
+extern _Alignas(8) uint8_t pyro_thread_dirty[PYRO_MAX_THREADS];
 
 static inline PyroThreadRecord *
 pyro_thread_record_by_cookie (uint64_t cookie)

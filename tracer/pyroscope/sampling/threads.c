@@ -4,56 +4,57 @@
 
 #include <errno.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "cpu-timer.h"
 #include "thread-record.h"
+#include "thread.h"
 
-#define NS_PER_S G_GUINT64_CONSTANT (1000000000)
+#define NS_PER_S G_GINT64_CONSTANT (1000000000)
 
-/* A full look at /proc/self/task takes 50-100 us; in between the number of
- * threads is watched (one stat(), 1.5 us). */
+/* The number of threads is watched at each update (one stat(), 1.6 us). A full
+ * look takes 10 us for a few threads, 0.5 ms for a thousand: it comes when the
+ * number has changed, and now and then for threads that came as others went.
+ * It waits so many times longer than it takes, at least. */
 #define SCAN_INTERVAL_US 100000
+#define SCAN_PAUSE 1000
+#define SCAN_PAUSE_AFTER_CHANGE 50
+
+/* A check reads one clock a thread, 0.4 us each. */
 #define CHECK_INTERVAL_US 1000000
-#define NAME_INTERVAL_US 200000
+#define CHECK_INTERVAL_US_PER_THREAD 2000
 
-/* Names of our own threads begin so. */
-#define OWN_NAME_PREFIX "pyro-"
+/* How many timers may go from idle threads to busy ones at each check. */
+#define MAX_TIMER_MOVES 8
 
-typedef struct {
-  PyroThreadRecord record;
-  PyroThreadInfo info;
-  PyroAnnouncement *announcements;
-  guint slot;
-  gint timer_id;
-  gboolean armed;
-  gboolean seen;              /* by the scan that is going on */
-  PyroUnsampledReason reason; /* where it is not armed */
-  guint64 accounted_ns;       /* CPU clock up to which its time has been told */
-  guint64 checked_ns;         /* CPU clock at the last check */
-  guint64 busy_ns;            /* CPU time between the last two checks */
-  guint64 sampled_ns;         /* by samples, since the last check */
-  guint64 lost_ns, lost_weight; /* of the record's, what has been told */
-  gint64 name_time;
-} PyroThread;
+/* Less than this is within the error of clocks that are read one after
+ * another. */
+#define UNSEEN_TOLERANCE_NS (NS_PER_S / 50)
 
 struct _PyroThreads {
   GHashTable *by_tid; /* pid_t → PyroThread */
   GArray *tids;       /* scratch */
-  guint rate;
-  gint signo;
-  guint generation;
+  GArray *free_slots; /* guint, below n_slots */
+  PyroTimerPlan plan;
   guint n_armed;
   guint max_timers;
   guint last_count;
-  guint next_slot;
-  gint64 scan_time, check_time;
+  gint64 scan_time, scan_cost; /* microseconds */
+  gint64 check_time;
   gboolean starting; /* CPU time of before is not ours */
-  guint32 random;
+
+  /* The balance of the process: what its clock shows beyond what is known of
+   * its threads. */
+  gint64 process_base_ns;
+  gint64 told_of_gone_ns; /* of threads that are gone, while they lived */
+  gint64 told_unseen_ns;
 };
+
+/* Slots that were ever in use; the records are the process's. */
+static guint n_slots;
 
 static PyroAnnouncement *announced; /* lock-free stack */
 
@@ -66,25 +67,9 @@ pyro_threads_announce (PyroAnnouncement *announcement)
     return;
   head = __atomic_load_n (&announced, __ATOMIC_RELAXED);
   do
-    announcement->next = head;
+    announcement->next_queued = head;
   while (!__atomic_compare_exchange_n (&announced, &head, announcement, TRUE,
                                        __ATOMIC_RELEASE, __ATOMIC_RELAXED));
-}
-
-static void
-thread_free (gpointer data)
-{
-  PyroThread *thread = data;
-
-  while (thread->announcements != NULL) {
-    PyroAnnouncement *announcement = thread->announcements;
-
-    thread->announcements = announcement->next;
-    announcement->release (announcement);
-  }
-  if (thread->record.ring.data != NULL)
-    munmap (thread->record.ring.data, thread->record.ring.capacity);
-  g_free (thread);
 }
 
 PyroThreads *
@@ -92,22 +77,35 @@ pyro_threads_new (void)
 {
   PyroThreads *threads = g_new0 (PyroThreads, 1);
 
-  threads->by_tid = g_hash_table_new_full (NULL, NULL, NULL, thread_free);
+  threads->by_tid = g_hash_table_new (NULL, NULL);
   threads->tids = g_array_new (FALSE, FALSE, sizeof (pid_t));
-  threads->random = g_random_int () | 1;
+  threads->free_slots = g_array_new (FALSE, FALSE, sizeof (guint));
+  threads->plan.random = g_random_int () | 1;
   return threads;
 }
 
-/* Marsaglia's xorshift32: good enough to keep phases apart. */
-static guint32
-next_random (PyroThreads *threads)
+void
+pyro_threads_free (PyroThreads *threads)
 {
-  guint32 x = threads->random;
+  GHashTableIter iter;
+  gpointer value;
 
-  x ^= x << 13;
-  x ^= x >> 17;
-  x ^= x << 5;
-  return threads->random = x;
+  g_hash_table_iter_init (&iter, threads->by_tid);
+  while (g_hash_table_iter_next (&iter, NULL, &value)) {
+    pyro_thread_disarm (value, PYRO_UNSAMPLED_START);
+    pyro_thread_free (value);
+  }
+  pyro_threads_forget ();
+  g_hash_table_unref (threads->by_tid);
+  g_array_unref (threads->tids);
+  g_array_unref (threads->free_slots);
+  g_free (threads);
+}
+
+static PyroThread *
+find (PyroThreads *threads, pid_t tid)
+{
+  return g_hash_table_lookup (threads->by_tid, GINT_TO_POINTER (tid));
 }
 
 static gboolean
@@ -116,196 +114,102 @@ is_gone (pid_t tid)
   return syscall (SYS_tgkill, getpid (), tid, 0) != 0 && errno == ESRCH;
 }
 
-/* timers */
-
-/* Real pipelines are regular, and a sampler of fixed period falls in step with
- * them. So each period lasts between 0.9 and 1.1 of the nominal one and begins
- * at a phase that is uniform in it: the expected number of expirations in any
- * stretch of CPU time is then its length over the period, without bias, for
- * threads that live shorter than one period, too. */
-static void
-start_timer (PyroThreads *threads, PyroThread *thread)
+static gint64
+process_cpu_time (void)
 {
-  guint64 nominal = NS_PER_S / threads->rate;
-  guint64 interval
-      = nominal * 9 / 10 + next_random (threads) % (nominal / 5 + 1);
-  guint64 first = 1 + next_random (threads) % interval;
+  struct timespec ts;
 
-  __atomic_store_n (&thread->record.interval_ns, interval, __ATOMIC_RELAXED);
-  pyro_cpu_timer_start (thread->timer_id, first, interval);
+  if (clock_gettime (CLOCK_PROCESS_CPUTIME_ID, &ts) != 0)
+    return 0;
+  return (gint64)ts.tv_sec * NS_PER_S + ts.tv_nsec;
 }
 
-static gboolean
-ensure_ring (PyroThreads *threads, PyroThread *thread)
-{
-  PyroRing *ring = &thread->record.ring;
-  /* Half a second of samples of a usual size: the collector reads every 20 ms,
-   * but may be kept waiting by the loader's lock or a busy machine. */
-  gsize wanted = (gsize)threads->rate * 512 / 2;
-  gsize capacity = 16384;
-  gpointer data;
+/* slots */
 
-  if (ring->data != NULL)
-    return TRUE;
-  while (capacity < wanted)
-    capacity *= 2;
-  data = mmap (NULL, capacity, PROT_READ | PROT_WRITE,
-               MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-  if (data == MAP_FAILED)
+static gboolean
+take_slot (PyroThreads *threads, PyroThread *thread)
+{
+  GArray *free_slots = threads->free_slots;
+  guint slot;
+
+  if (free_slots->len > 0) {
+    slot = g_array_index (free_slots, guint, free_slots->len - 1);
+    g_array_set_size (free_slots, free_slots->len - 1);
+  } else if (n_slots < PYRO_MAX_THREADS) {
+    slot = n_slots++;
+  } else {
     return FALSE;
-  ring->capacity = capacity;
-  ring->data = data;
+  }
+  thread->record.slot = slot;
+  __atomic_store_n (&pyro_thread_records[slot], &thread->record,
+                    __ATOMIC_RELEASE);
   return TRUE;
+}
+
+static void
+give_slot_back (PyroThreads *threads, PyroThread *thread)
+{
+  guint slot = thread->record.slot;
+
+  __atomic_store_n (&pyro_thread_records[slot], NULL, __ATOMIC_RELEASE);
+  pyro_thread_dirty[slot] = 0;
+  g_array_append_val (threads->free_slots, slot);
+}
+
+/* timers */
+
+static gboolean
+has_timers_left (PyroThreads *threads)
+{
+  return threads->n_armed < threads->max_timers;
+}
+
+static PyroArmResult
+arm (PyroThreads *threads, PyroThread *thread, const PyroThreadsSink *sink,
+     gpointer data)
+{
+  PyroArmResult result;
+
+  if (thread->armed)
+    return PYRO_ARM_DONE;
+  result = pyro_thread_arm (thread, &threads->plan, has_timers_left (threads),
+                            sink, data);
+  if (result == PYRO_ARM_DONE)
+    threads->n_armed++;
+  return result;
 }
 
 static void
 disarm (PyroThreads *threads, PyroThread *thread, PyroUnsampledReason reason)
 {
-  thread->reason = reason;
-  if (!thread->armed)
-    return;
-  __atomic_store_n (&thread->record.generation, 0, __ATOMIC_RELEASE);
-  pyro_cpu_timer_delete (thread->timer_id);
-  thread->armed = FALSE;
-  threads->n_armed--;
-  pyro_thread_cpu_time (thread->info.tid, &thread->accounted_ns);
-}
-
-static void
-arm (PyroThreads *threads, PyroThread *thread)
-{
-  PyroTaskStatus status;
-  guint64 generation;
-
   if (thread->armed)
-    return;
-  if (pyro_proc_read_status (thread->info.tid, &status)) {
-    memcpy (thread->info.name, status.name, sizeof status.name);
-    if (g_str_has_prefix (status.name, OWN_NAME_PREFIX)) {
-      thread->reason = PYRO_UNSAMPLED_OWN;
-      return;
-    }
-    if (status.blocked_signals >> (threads->signo - 1) & 1) {
-      thread->reason = PYRO_UNSAMPLED_BLOCKED;
-      return;
-    }
-  }
-
-  thread->reason = PYRO_UNSAMPLED_NO_TIMER;
-  if (threads->n_armed >= threads->max_timers || !ensure_ring (threads, thread))
-    return;
-  threads->generation = threads->generation % 0xffffff + 1;
-  generation = threads->generation;
-  if (pyro_cpu_timer_create (thread->info.tid, threads->signo,
-                             pyro_cookie (thread->slot, generation),
-                             &thread->timer_id)
-      != 0)
-    return;
-  __atomic_store_n (&thread->record.generation, generation, __ATOMIC_RELEASE);
-  thread->armed = TRUE;
-  threads->n_armed++;
-  start_timer (threads, thread);
-}
-
-/* CPU time without samples */
-
-static guint64
-label_now (PyroThread *thread)
-{
-  const guint64 *label
-      = __atomic_load_n (&thread->record.label, __ATOMIC_ACQUIRE);
-
-  return label != NULL ? __atomic_load_n (label, __ATOMIC_RELAXED) : 0;
-}
-
-static void
-account (PyroThread *thread, const PyroThreadsSink *sink, gpointer data)
-{
-  guint64 now_ns;
-
-  if (thread->armed || !pyro_thread_cpu_time (thread->info.tid, &now_ns)
-      || now_ns <= thread->accounted_ns)
-    return;
-  sink->unsampled (&thread->info, thread->reason, now_ns - thread->accounted_ns,
-                   0, label_now (thread), data);
-  thread->accounted_ns = now_ns;
-}
-
-static void
-account_lost (PyroThread *thread, const PyroThreadsSink *sink, gpointer data)
-{
-  guint64 ns = __atomic_load_n (&thread->record.lost_ns, __ATOMIC_RELAXED);
-  guint64 weight
-      = __atomic_load_n (&thread->record.lost_weight, __ATOMIC_RELAXED);
-
-  if (ns == thread->lost_ns)
-    return;
-  sink->unsampled (&thread->info, PYRO_UNSAMPLED_LOST, ns - thread->lost_ns,
-                   weight - thread->lost_weight, label_now (thread), data);
-  thread->lost_ns = ns;
-  thread->lost_weight = weight;
+    threads->n_armed--;
+  pyro_thread_disarm (thread, reason);
 }
 
 /* finding and sweeping */
-
-static gboolean
-take_slot (PyroThreads *threads, PyroThread *thread)
-{
-  for (guint i = 0; i < PYRO_MAX_THREADS; i++) {
-    guint slot = (threads->next_slot + i) % PYRO_MAX_THREADS;
-
-    if (pyro_thread_records[slot] == NULL) {
-      thread->slot = slot;
-      threads->next_slot = slot + 1;
-      __atomic_store_n (&pyro_thread_records[slot], &thread->record,
-                        __ATOMIC_RELEASE);
-      return TRUE;
-    }
-  }
-  return FALSE;
-}
 
 static PyroThread *
 discover (PyroThreads *threads, pid_t tid, const PyroThreadsSink *sink,
           gpointer data)
 {
   PyroThread *thread;
-  guint64 used_ns;
 
-  if (!pyro_thread_cpu_time (tid, &used_ns))
+  if (g_hash_table_size (threads->by_tid) >= PYRO_MAX_THREADS)
+    return NULL; /* its time is told as UNSEEN */
+  thread = pyro_thread_new (tid);
+  if (thread == NULL)
     return NULL;
-  thread = g_new0 (PyroThread, 1);
-  thread->info.tid = tid;
   if (!take_slot (threads, thread)) {
-    g_free (thread);
+    pyro_thread_free (thread);
     return NULL;
   }
   g_hash_table_insert (threads->by_tid, GINT_TO_POINTER (tid), thread);
   thread->seen = TRUE;
-  arm (threads, thread);
-
-  thread->checked_ns = used_ns;
-  if (threads->starting || !thread->armed) {
-    /* Not armed: what it has used is told with the next account(). */
-    thread->accounted_ns = threads->starting ? used_ns : 0;
-  } else if (used_ns > 0) {
-    sink->unsampled (&thread->info, PYRO_UNSAMPLED_START, used_ns, 0,
-                     label_now (thread), data);
-  }
+  if (threads->starting)
+    thread->base_ns = thread->told_ns = thread->clock_ns;
+  arm (threads, thread, sink, data);
   return thread;
-}
-
-static void
-drain_thread (PyroThread *thread, const PyroThreadsSink *sink, gpointer data)
-{
-  const PyroSample *sample;
-
-  while ((sample = pyro_ring_peek (&thread->record.ring)) != NULL) {
-    thread->sampled_ns += sample->nanoseconds;
-    sink->sample (&thread->info, sample, data);
-    pyro_ring_release (&thread->record.ring, sample);
-  }
-  account_lost (thread, sink, data);
 }
 
 /* The thread is gone, so no handler can run on it any more. */
@@ -313,24 +217,37 @@ static void
 bury (PyroThreads *threads, PyroThread *thread, const PyroThreadsSink *sink,
       gpointer data)
 {
-  if (thread->record.ring.data != NULL)
-    drain_thread (thread, sink, data);
+  pyro_thread_drain (thread, 0, sink, data);
   disarm (threads, thread, thread->reason);
-  __atomic_store_n (&pyro_thread_records[thread->slot], NULL, __ATOMIC_RELEASE);
+  threads->told_of_gone_ns += thread->told_ns - thread->base_ns;
+  give_slot_back (threads, thread);
   g_hash_table_remove (threads->by_tid, GINT_TO_POINTER (thread->info.tid));
+  pyro_thread_free (thread);
 }
 
-static void
-adopt (PyroThread *thread, PyroAnnouncement *announcement)
+/* Another thread has got the id of one that is gone. Who of the two made the
+ * announcements cannot be told: the new one keeps them all, because its own
+ * must not be released while it lives. NULL: it is gone, too. */
+static PyroThread *
+replace (PyroThreads *threads, PyroThread *old, const PyroThreadsSink *sink,
+         gpointer data)
 {
-  for (PyroAnnouncement *a = thread->announcements; a != NULL; a = a->next)
-    if (a == announcement)
-      goto known;
-  announcement->next = thread->announcements;
-  thread->announcements = announcement;
-known:
-  __atomic_store_n (&thread->record.label, announcement->label,
-                    __ATOMIC_RELEASE);
+  PyroAnnouncement *announcements = g_steal_pointer (&old->announcements);
+  pid_t tid = old->info.tid;
+  PyroThread *thread;
+
+  bury (threads, old, sink, data);
+  thread = discover (threads, tid, sink, data);
+  while (announcements != NULL) {
+    PyroAnnouncement *next = announcements->next_adopted;
+
+    if (thread != NULL)
+      pyro_thread_adopt (thread, announcements);
+    else if (is_gone (tid))
+      announcements->release (announcements);
+    announcements = next;
+  }
+  return thread;
 }
 
 static gboolean
@@ -342,19 +259,22 @@ take_announcements (PyroThreads *threads, const PyroThreadsSink *sink,
   gboolean found = FALSE;
 
   while (announcement != NULL) {
-    PyroAnnouncement *next = announcement->next;
-    PyroThread *thread = g_hash_table_lookup (
-        threads->by_tid, GINT_TO_POINTER (announcement->tid));
+    PyroAnnouncement *next = announcement->next_queued;
+    PyroThread *thread = find (threads, announcement->tid);
 
     if (thread == NULL) {
       thread = discover (threads, announcement->tid, sink, data);
       found |= thread != NULL;
+    } else if (thread->announcements != announcement
+               && pyro_thread_is_replaced (thread)) {
+      thread = replace (threads, thread, sink, data);
+      found = TRUE;
     }
     if (thread == NULL && is_gone (announcement->tid)) {
       announcement->release (announcement);
     } else {
       if (thread != NULL)
-        adopt (thread, announcement);
+        pyro_thread_adopt (thread, announcement);
       __atomic_store_n (&announcement->queued, 0, __ATOMIC_RELEASE);
     }
     announcement = next;
@@ -386,14 +306,14 @@ bury_the_gone (PyroThreads *threads, const PyroThreadsSink *sink, gpointer data)
 static gboolean
 scan (PyroThreads *threads, const PyroThreadsSink *sink, gpointer data)
 {
+  gint64 begin = g_get_monotonic_time ();
   gboolean found = FALSE;
 
   g_array_set_size (threads->tids, 0);
   if (pyro_proc_list_tasks (threads->tids)) {
     for (guint i = 0; i < threads->tids->len; i++) {
       pid_t tid = g_array_index (threads->tids, pid_t, i);
-      PyroThread *thread
-          = g_hash_table_lookup (threads->by_tid, GINT_TO_POINTER (tid));
+      PyroThread *thread = find (threads, tid);
 
       if (thread != NULL)
         thread->seen = TRUE;
@@ -402,14 +322,32 @@ scan (PyroThreads *threads, const PyroThreadsSink *sink, gpointer data)
     }
   }
   bury_the_gone (threads, sink, data);
+  threads->scan_time = g_get_monotonic_time ();
+  threads->scan_cost = threads->scan_time - begin;
   return found;
+}
+
+static gboolean
+wants_scan (PyroThreads *threads, gint64 now)
+{
+  guint count = pyro_proc_count_tasks ();
+  gint64 since = now - threads->scan_time;
+
+  if (count != threads->last_count
+      && since >= SCAN_PAUSE_AFTER_CHANGE * threads->scan_cost) {
+    threads->last_count = count;
+    return TRUE;
+  }
+  return since >= MAX (SCAN_INTERVAL_US, SCAN_PAUSE * threads->scan_cost);
 }
 
 /* once a second */
 
-/* Timers are short (RLIMIT_SIGPENDING): the busiest threads have them. */
-static void
-give_timers_to_the_busy (PyroThreads *threads)
+/* Timers are short (RLIMIT_SIGPENDING): the busiest threads have them. FALSE:
+ * no better use is seen. */
+static gboolean
+move_a_timer_to_the_busy (PyroThreads *threads, const PyroThreadsSink *sink,
+                          gpointer data)
 {
   GHashTableIter iter;
   gpointer value;
@@ -422,197 +360,240 @@ give_timers_to_the_busy (PyroThreads *threads)
     if (thread->armed) {
       if (idlest == NULL || thread->busy_ns < idlest->busy_ns)
         idlest = thread;
-    } else if (thread->reason == PYRO_UNSAMPLED_NO_TIMER) {
+    } else if (thread->reason == PYRO_UNSAMPLED_NO_TIMER
+               && thread->busy_ns > 0) {
       if (busiest == NULL || thread->busy_ns > busiest->busy_ns)
         busiest = thread;
     }
   }
   if (busiest == NULL)
-    return;
-  if (threads->n_armed >= threads->max_timers && idlest != NULL
-      && busiest->busy_ns > 2 * idlest->busy_ns + NS_PER_S / 100)
-    disarm (threads, idlest, PYRO_UNSAMPLED_NO_TIMER);
-  arm (threads, busiest);
+    return FALSE;
+  switch (arm (threads, busiest, sink, data)) {
+  case PYRO_ARM_DONE:
+    return TRUE;
+  case PYRO_ARM_REFUSED:
+    return FALSE;
+  default:
+    break;
+  }
+  if (idlest == NULL
+      || busiest->busy_ns <= 2 * idlest->busy_ns + NS_PER_S / 100)
+    return FALSE;
+  disarm (threads, idlest, PYRO_UNSAMPLED_NO_TIMER);
+  idlest->busy_ns = 0; /* it does not want it back in this round */
+  return arm (threads, busiest, sink, data) == PYRO_ARM_DONE;
 }
 
+/* What the process used beyond what is known of its threads: threads that came
+ * and went between two looks, and the last part of those that ended. */
 static void
-check (PyroThreads *threads, const PyroThreadsSink *sink, gpointer data)
+tell_unseen (PyroThreads *threads, gint64 process_ns,
+             const PyroThreadsSink *sink, gpointer data)
 {
-  g_autoptr (GPtrArray) replaced = g_ptr_array_new ();
+  gint64 unseen_ns = process_ns - threads->process_base_ns
+                     - threads->told_of_gone_ns - threads->told_unseen_ns;
+  const PyroThreadInfo nobody = { 0 };
   GHashTableIter iter;
   gpointer value;
 
   g_hash_table_iter_init (&iter, threads->by_tid);
   while (g_hash_table_iter_next (&iter, NULL, &value)) {
     PyroThread *thread = value;
-    guint64 now_ns;
-    PyroTaskStatus status;
 
-    if (!pyro_thread_cpu_time (thread->info.tid, &now_ns))
-      continue;
-    if (now_ns < thread->checked_ns) {
-      /* A clock does not run backwards: another thread has its id now. */
+    unseen_ns -= thread->clock_ns - thread->base_ns;
+  }
+  if (unseen_ns <= UNSEEN_TOLERANCE_NS)
+    return;
+  threads->told_unseen_ns += unseen_ns;
+  sink->unsampled (&nobody, PYRO_UNSAMPLED_UNSEEN, (guint64)unseen_ns, 0, 0,
+                   data);
+}
+
+static void
+check (PyroThreads *threads, gint64 now, const PyroThreadsSink *sink,
+       gpointer data)
+{
+  /* Read first: what threads use meanwhile is theirs. */
+  gint64 process_ns = process_cpu_time ();
+  g_autoptr (GPtrArray) replaced = g_ptr_array_new ();
+  GHashTableIter iter;
+  gpointer value;
+
+  threads->check_time = now;
+  g_hash_table_iter_init (&iter, threads->by_tid);
+  while (g_hash_table_iter_next (&iter, NULL, &value)) {
+    PyroThread *thread = value;
+    gboolean was_armed = thread->armed;
+
+    if (!pyro_thread_check (thread, now, &threads->plan, sink, data))
       g_ptr_array_add (replaced, thread);
-      continue;
-    }
-    thread->busy_ns = now_ns - thread->checked_ns;
-    if (thread->armed) {
-      guint64 interval = thread->record.interval_ns;
-
-      if (thread->busy_ns > 4 * interval && thread->sampled_ns == 0
-          && pyro_proc_read_status (thread->info.tid, &status)
-          && (status.blocked_signals >> (threads->signo - 1) & 1)) {
-        guint64 since = thread->checked_ns;
-
-        disarm (threads, thread, PYRO_UNSAMPLED_BLOCKED);
-        thread->accounted_ns = since;
-      } else if (thread->busy_ns > 0) {
-        start_timer (threads, thread);
-      }
-    } else if (thread->reason == PYRO_UNSAMPLED_BLOCKED) {
-      account (thread, sink, data);
-      arm (threads, thread);
-    }
-    thread->sampled_ns = 0;
-    thread->checked_ns = now_ns;
+    threads->n_armed += thread->armed - was_armed;
   }
   for (guint i = 0; i < replaced->len; i++)
-    bury (threads, g_ptr_array_index (replaced, i), sink, data);
-  give_timers_to_the_busy (threads);
+    replace (threads, g_ptr_array_index (replaced, i), sink, data);
+  for (guint i = 0; i < MAX_TIMER_MOVES; i++)
+    if (!move_a_timer_to_the_busy (threads, sink, data))
+      break;
+  tell_unseen (threads, process_ns, sink, data);
 }
+
+static gint64
+check_interval (PyroThreads *threads)
+{
+  return MAX (CHECK_INTERVAL_US, CHECK_INTERVAL_US_PER_THREAD
+                                     * (gint64)pyro_threads_get_n (threads));
+}
+
+/* outside */
 
 gboolean
 pyro_threads_update (PyroThreads *threads, gint64 now,
                      const PyroThreadsSink *sink, gpointer data)
 {
   gboolean found = take_announcements (threads, sink, data);
-  guint count = pyro_proc_count_tasks ();
+  gboolean checks = now - threads->check_time >= check_interval (threads);
   GHashTableIter iter;
   gpointer value;
 
-  if (count != threads->last_count
-      || now - threads->scan_time >= SCAN_INTERVAL_US) {
-    threads->last_count = count;
-    threads->scan_time = now;
+  if (wants_scan (threads, now) || checks)
     found |= scan (threads, sink, data);
+  if (threads->n_armed < pyro_threads_get_n (threads)) {
+    g_hash_table_iter_init (&iter, threads->by_tid);
+    while (g_hash_table_iter_next (&iter, NULL, &value))
+      if (pyro_thread_account (value, now, sink, data))
+        arm (threads, value, sink, data);
   }
-  threads->starting = FALSE;
-
-  g_hash_table_iter_init (&iter, threads->by_tid);
-  while (g_hash_table_iter_next (&iter, NULL, &value))
-    account (value, sink, data);
-
-  if (now - threads->check_time >= CHECK_INTERVAL_US) {
-    threads->check_time = now;
-    check (threads, sink, data);
-  }
+  if (checks)
+    check (threads, now, sink, data);
   return found;
 }
 
+/* The marks of eight slots in one look. */
+typedef guint64 __attribute__ ((may_alias)) EightMarks;
+
+/* Handlers mark their slot after they have written: whoever takes the mark
+ * away sees what they wrote. */
 gboolean
 pyro_threads_drain (PyroThreads *threads, gint64 now,
                     const PyroThreadsSink *sink, gpointer data)
 {
   gboolean unknown_stack = FALSE;
-  GHashTableIter iter;
-  gpointer value;
 
-  g_hash_table_iter_init (&iter, threads->by_tid);
-  while (g_hash_table_iter_next (&iter, NULL, &value)) {
-    PyroThread *thread = value;
+  for (guint first = 0; first < n_slots; first += sizeof (EightMarks)) {
+    const EightMarks *eight = (const EightMarks *)&pyro_thread_dirty[first];
 
-    if (thread->record.ring.data == NULL
-        || pyro_ring_peek (&thread->record.ring) == NULL) {
-      account_lost (thread, sink, data);
+    if (__atomic_load_n (eight, __ATOMIC_RELAXED) == 0)
       continue;
+    for (guint slot = first; slot < first + sizeof *eight; slot++) {
+      PyroThread *thread = (PyroThread *)pyro_thread_records[slot];
+
+      if (!__atomic_exchange_n (&pyro_thread_dirty[slot], 0, __ATOMIC_ACQ_REL)
+          || thread == NULL)
+        continue;
+      pyro_thread_drain (thread, now, sink, data);
+      unknown_stack |= __atomic_exchange_n (&thread->record.unknown_stack, 0,
+                                            __ATOMIC_RELAXED);
     }
-    if (now - thread->name_time >= NAME_INTERVAL_US) {
-      /* Threads are named after they begin, pool threads again and again. */
-      thread->name_time = now;
-      pyro_proc_read_name (thread->info.tid, thread->info.name);
-    }
-    drain_thread (thread, sink, data);
-    unknown_stack |= __atomic_exchange_n (&thread->record.unknown_stack, 0,
-                                          __ATOMIC_RELAXED);
   }
   return unknown_stack;
 }
 
-void
-pyro_threads_start (PyroThreads *threads, guint rate, gint signo)
+static void
+read_limit (PyroThreads *threads)
 {
   struct rlimit limit;
-  GHashTableIter iter;
-  gpointer value;
 
-  threads->rate = rate;
-  threads->signo = signo;
-  threads->starting = TRUE;
-  threads->last_count = 0;
   threads->max_timers = PYRO_MAX_THREADS;
   /* Each timer holds one queued signal: half of them is the application's. */
   if (getrlimit (RLIMIT_SIGPENDING, &limit) == 0
       && limit.rlim_cur != RLIM_INFINITY
       && limit.rlim_cur / 2 < threads->max_timers)
-    threads->max_timers = limit.rlim_cur / 2;
-
-  /* Threads that an earlier run left: the dead ones go with the next scan. */
-  g_hash_table_iter_init (&iter, threads->by_tid);
-  while (g_hash_table_iter_next (&iter, NULL, &value)) {
-    PyroThread *thread = value;
-
-    if (!pyro_thread_cpu_time (thread->info.tid, &thread->accounted_ns))
-      continue;
-    thread->checked_ns = thread->accounted_ns;
-    arm (threads, thread);
-  }
+    threads->max_timers = (guint)(limit.rlim_cur / 2);
 }
 
-static void
-rearm_all (PyroThreads *threads, gint signo)
+void
+pyro_threads_start (PyroThreads *threads, guint rate)
 {
   GHashTableIter iter;
   gpointer value;
 
+  threads->plan.rate = rate;
+  threads->plan.signo = 0;
+  read_limit (threads);
+
+  threads->process_base_ns = process_cpu_time ();
+  threads->told_of_gone_ns = threads->told_unseen_ns = 0;
+  /* Threads that an earlier run left: the dead ones go with the scan. */
   g_hash_table_iter_init (&iter, threads->by_tid);
   while (g_hash_table_iter_next (&iter, NULL, &value)) {
     PyroThread *thread = value;
+    guint64 clock_ns;
 
-    if (signo != threads->signo)
-      disarm (threads, thread, PYRO_UNSAMPLED_NO_TIMER);
-    else if (thread->armed)
-      start_timer (threads, thread);
+    if (pyro_thread_cpu_time (thread->info.tid, &clock_ns))
+      thread->clock_ns = (gint64)clock_ns;
+    thread->base_ns = thread->told_ns = thread->clock_ns;
+    thread->reason = PYRO_UNSAMPLED_START;
+    thread->account_time = 0;
   }
-  if (signo == threads->signo)
-    return;
-  threads->signo = signo;
-  g_hash_table_iter_init (&iter, threads->by_tid);
-  while (g_hash_table_iter_next (&iter, NULL, &value))
-    arm (threads, value);
+  threads->starting = TRUE;
+  scan (threads, NULL, NULL);
+  threads->starting = FALSE;
+  threads->check_time = g_get_monotonic_time ();
 }
 
 void
 pyro_threads_set_rate (PyroThreads *threads, guint rate)
 {
-  threads->rate = rate;
-  rearm_all (threads, threads->signo);
+  GHashTableIter iter;
+  gpointer value;
+
+  threads->plan.rate = rate;
+  g_hash_table_iter_init (&iter, threads->by_tid);
+  while (g_hash_table_iter_next (&iter, NULL, &value)) {
+    PyroThread *thread = value;
+
+    if (thread->armed)
+      pyro_thread_change_period (thread, &threads->plan, TRUE);
+  }
 }
 
 void
-pyro_threads_set_signal (PyroThreads *threads, gint signo)
-{
-  rearm_all (threads, signo);
-}
-
-void
-pyro_threads_stop (PyroThreads *threads)
+pyro_threads_set_signal (PyroThreads *threads, gint signo,
+                         const PyroThreadsSink *sink, gpointer data)
 {
   GHashTableIter iter;
   gpointer value;
 
+  threads->plan.signo = signo;
   g_hash_table_iter_init (&iter, threads->by_tid);
-  while (g_hash_table_iter_next (&iter, NULL, &value))
-    disarm (threads, value, ((PyroThread *)value)->reason);
+  while (g_hash_table_iter_next (&iter, NULL, &value)) {
+    PyroThread *thread = value;
+
+    if (thread->armed)
+      disarm (threads, thread, PYRO_UNSAMPLED_MISSED);
+    arm (threads, thread, sink, data);
+  }
+}
+
+void
+pyro_threads_stop (PyroThreads *threads, gint64 now,
+                   const PyroThreadsSink *sink, gpointer data)
+{
+  GHashTableIter iter;
+  gpointer value;
+
+  scan (threads, sink, data);
+  check (threads, now, sink, data);
+  g_hash_table_iter_init (&iter, threads->by_tid);
+  while (g_hash_table_iter_next (&iter, NULL, &value)) {
+    PyroThread *thread = value;
+
+    if (thread->armed)
+      disarm (threads, thread, thread->reason);
+    else
+      pyro_thread_tell_rest (thread, thread->reason, sink, data);
+    pyro_thread_drain (thread, 0, sink, data);
+  }
 }
 
 gboolean
@@ -647,6 +628,8 @@ pyro_threads_get_n (PyroThreads *threads)
 void
 pyro_threads_forget (void)
 {
-  memset (pyro_thread_records, 0, sizeof pyro_thread_records);
+  memset (pyro_thread_records, 0, n_slots * sizeof *pyro_thread_records);
+  memset (pyro_thread_dirty, 0, n_slots);
+  n_slots = 0;
   announced = NULL;
 }

@@ -16,19 +16,22 @@
 
 typedef struct _PyroThreads PyroThreads;
 
-/* Why CPU time of a thread has no stack. The time itself is exact: it is read
- * from the thread's CPU clock. */
+/* Why CPU time has no stack. The time itself is exact: it is read from the CPU
+ * clocks of the threads and of the process. */
 typedef enum {
   PYRO_UNSAMPLED_START,    /* before its timer was armed */
   PYRO_UNSAMPLED_BLOCKED,  /* it blocks our signal */
   PYRO_UNSAMPLED_NO_TIMER, /* no timer could be had (RLIMIT_SIGPENDING) */
   PYRO_UNSAMPLED_OWN,      /* a thread of the profiler's own */
   PYRO_UNSAMPLED_LOST,     /* its ring was full */
+  PYRO_UNSAMPLED_MISSED, /* our signal did not arrive: ignored or taken over */
+  PYRO_UNSAMPLED_UNSEEN, /* of threads that ended before they were seen, or
+                          * between two expirations */
   PYRO_UNSAMPLED_N_REASONS
 } PyroUnsampledReason;
 
 typedef struct {
-  pid_t tid;
+  pid_t tid; /* 0: no thread in particular */
   gchar name[PYRO_THREAD_NAME_SIZE];
 } PyroThreadInfo;
 
@@ -45,7 +48,8 @@ typedef struct {
  * a block of the thread's own; RELEASE is called by the collector when the
  * thread is gone and nobody looks at the block any more. */
 typedef struct _PyroAnnouncement {
-  struct _PyroAnnouncement *next;
+  struct _PyroAnnouncement *next_queued;  /* of those that wait */
+  struct _PyroAnnouncement *next_adopted; /* of one thread */
   pid_t tid;
   const guint64 *label;
   void (*release) (struct _PyroAnnouncement *announcement);
@@ -58,12 +62,17 @@ void pyro_threads_announce (PyroAnnouncement *announcement);
 
 PyroThreads *pyro_threads_new (void);
 
-/* Begins to sample with RATE (Hz) by SIGNO. CPU time that was used before is
- * not counted. */
-void pyro_threads_start (PyroThreads *threads, guint rate, gint signo);
+/* For tests: only when no handler can come any more. */
+void pyro_threads_free (PyroThreads *threads);
+
+/* Begins to count: CPU time that was used before is not told. Stacks are
+ * sampled from the first signal on; the time until then is told without. */
+void pyro_threads_start (PyroThreads *threads, guint rate);
+/* Samples RATE times a second of CPU time. */
 void pyro_threads_set_rate (PyroThreads *threads, guint rate);
-/* Another signal from now on. */
-void pyro_threads_set_signal (PyroThreads *threads, gint signo);
+/* Samples by SIGNO from now on; 0: there is none. */
+void pyro_threads_set_signal (PyroThreads *threads, gint signo,
+                              const PyroThreadsSink *sink, gpointer data);
 
 /* Finds new threads, arms, sweeps dead ones; what it has to tell of CPU time
  * without samples goes to SINK. Cheap where nothing changed. NOW: monotonic
@@ -76,8 +85,10 @@ gboolean pyro_threads_update (PyroThreads *threads, gint64 now,
 gboolean pyro_threads_drain (PyroThreads *threads, gint64 now,
                              const PyroThreadsSink *sink, gpointer data);
 
-/* Deletes all timers. Drain once more afterwards. */
-void pyro_threads_stop (PyroThreads *threads);
+/* Deletes all timers, empties the rings for the last time, and tells what is
+ * missing to the CPU clocks. */
+void pyro_threads_stop (PyroThreads *threads, gint64 now,
+                        const PyroThreadsSink *sink, gpointer data);
 
 /* Each handler has been seen outside of what it reads during this call: none
  * holds what was replaced before it. Takes a PyroThreads; the type is that of

@@ -1,0 +1,370 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "thread.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "cpu-timer.h"
+
+#define NS_PER_S G_GINT64_CONSTANT (1000000000)
+
+/* Names of our own threads begin so; they also block all signals. */
+#define OWN_NAME_PREFIX "pyro-"
+
+#define NAME_INTERVAL_US 200000
+#define MIN_ACCOUNT_WAIT_US 20000
+#define MAX_ACCOUNT_WAIT_US 640000
+#define MAX_RETRY_WAIT_US 2560000
+
+/* A signal that is on its way: kernels tick with 100 Hz or more. */
+#define IN_FLIGHT_NS (NS_PER_S / 20)
+
+PyroThread *
+pyro_thread_new (pid_t tid)
+{
+  PyroThread *thread;
+  guint64 used_ns;
+
+  if (!pyro_thread_cpu_time (tid, &used_ns))
+    return NULL;
+  thread = g_new0 (PyroThread, 1);
+  thread->info.tid = tid;
+  thread->reason = PYRO_UNSAMPLED_START;
+  thread->clock_ns = (gint64)used_ns;
+  return thread;
+}
+
+void
+pyro_thread_free (PyroThread *thread)
+{
+  while (thread->announcements != NULL) {
+    PyroAnnouncement *announcement = thread->announcements;
+
+    thread->announcements = announcement->next_adopted;
+    announcement->release (announcement);
+  }
+  if (thread->record.ring.data != NULL)
+    munmap (thread->record.ring.data, thread->record.ring.capacity);
+  g_free (thread);
+}
+
+/* the balance */
+
+static guint64
+label_now (PyroThread *thread)
+{
+  const guint64 *label
+      = __atomic_load_n (&thread->record.label, __ATOMIC_ACQUIRE);
+
+  return label != NULL ? __atomic_load_n (label, __ATOMIC_RELAXED) : 0;
+}
+
+static void
+tell (PyroThread *thread, PyroUnsampledReason reason, gint64 ns, guint64 weight,
+      const PyroThreadsSink *sink, gpointer data)
+{
+  thread->told_ns += ns;
+  if (sink == NULL)
+    return;
+  if (thread->info.name[0] == '\0')
+    pyro_proc_read_name (thread->info.tid, thread->info.name);
+  sink->unsampled (&thread->info, reason, (guint64)ns, weight,
+                   label_now (thread), data);
+}
+
+static void
+tell_lost (PyroThread *thread, const PyroThreadsSink *sink, gpointer data)
+{
+  guint64 ns = __atomic_load_n (&thread->record.lost_ns, __ATOMIC_RELAXED);
+  guint64 weight
+      = __atomic_load_n (&thread->record.lost_weight, __ATOMIC_RELAXED);
+
+  if (ns == thread->lost_ns)
+    return;
+  tell (thread, PYRO_UNSAMPLED_LOST, (gint64)(ns - thread->lost_ns),
+        weight - thread->lost_weight, sink, data);
+  thread->lost_ns = ns;
+  thread->lost_weight = weight;
+}
+
+void
+pyro_thread_drain (PyroThread *thread, gint64 now, const PyroThreadsSink *sink,
+                   gpointer data)
+{
+  const PyroSample *sample;
+
+  if (thread->record.ring.data == NULL)
+    return;
+  if (now != 0 && now - thread->name_time >= NAME_INTERVAL_US) {
+    /* Threads are named after they begin, pool threads again and again. */
+    thread->name_time = now;
+    pyro_proc_read_name (thread->info.tid, thread->info.name);
+  }
+  while ((sample = pyro_ring_peek (&thread->record.ring)) != NULL) {
+    thread->told_ns += (gint64)sample->nanoseconds;
+    if (sink != NULL)
+      sink->sample (&thread->info, sample, data);
+    pyro_ring_release (&thread->record.ring, sample);
+  }
+  tell_lost (thread, sink, data);
+}
+
+void
+pyro_thread_tell_rest (PyroThread *thread, PyroUnsampledReason reason,
+                       const PyroThreadsSink *sink, gpointer data)
+{
+  guint64 clock_ns;
+
+  pyro_thread_drain (thread, 0, sink, data);
+  if (pyro_thread_cpu_time (thread->info.tid, &clock_ns)
+      && (gint64)clock_ns > thread->told_ns)
+    tell (thread, reason, (gint64)clock_ns - thread->told_ns, 0, sink, data);
+}
+
+gboolean
+pyro_thread_account (PyroThread *thread, gint64 now,
+                     const PyroThreadsSink *sink, gpointer data)
+{
+  gint64 before = thread->told_ns;
+
+  if (thread->armed || now < thread->account_time)
+    return FALSE;
+  pyro_thread_tell_rest (thread, thread->reason, sink, data);
+  if (thread->told_ns != before)
+    thread->account_wait = MIN_ACCOUNT_WAIT_US;
+  else
+    thread->account_wait = CLAMP (thread->account_wait * 2, MIN_ACCOUNT_WAIT_US,
+                                  MAX_ACCOUNT_WAIT_US);
+  thread->account_time = now + thread->account_wait;
+
+  if (thread->reason != PYRO_UNSAMPLED_BLOCKED || thread->told_ns == before
+      || now < thread->retry_time)
+    return FALSE;
+  thread->retry_wait
+      = CLAMP (thread->retry_wait * 2, MIN_ACCOUNT_WAIT_US, MAX_RETRY_WAIT_US);
+  thread->retry_time = now + thread->retry_wait;
+  return TRUE;
+}
+
+/* the timer */
+
+/* Marsaglia's xorshift32: good enough to keep phases apart. */
+static guint32
+next_random (PyroTimerPlan *plan)
+{
+  guint32 x = plan->random;
+
+  x ^= x << 13;
+  x ^= x >> 17;
+  x ^= x << 5;
+  return plan->random = x;
+}
+
+/* Real pipelines are regular, and a sampler of fixed period falls in step with
+ * them. So each period lasts between 0.9 and 1.1 of the nominal one, and the
+ * first expiration comes at a phase that is uniform in it: the expected number
+ * of expirations in any stretch of CPU time is then its length over the
+ * period, also for threads that live shorter than one.
+ *
+ * A timer that is set anew forgets expirations that the kernel, which looks
+ * with its tick, has not noticed yet: half a tick of CPU time each time. So
+ * the period changes only while none is due (timer_gettime() says 1 ns then),
+ * and the next expiration stays where it was. */
+gboolean
+pyro_thread_change_period (PyroThread *thread, PyroTimerPlan *plan,
+                           gboolean from_anew)
+{
+  guint64 nominal = NS_PER_S / plan->rate;
+  guint64 interval = nominal * 9 / 10 + next_random (plan) % (nominal / 5 + 1);
+  guint64 first = 1 + next_random (plan) % interval;
+
+  if (!from_anew) {
+    if (!pyro_cpu_timer_remaining (thread->timer_id, &first))
+      return FALSE;
+    if (first <= 1)
+      return TRUE;
+  }
+  __atomic_store_n (&thread->record.interval_ns, interval, __ATOMIC_RELAXED);
+  return pyro_cpu_timer_start (thread->timer_id, first, interval);
+}
+
+static gboolean
+ensure_ring (PyroThread *thread, guint rate)
+{
+  PyroRing *ring = &thread->record.ring;
+  /* Half a second of samples of a usual size: the collector reads every 20 ms,
+   * but may be kept waiting by the loader's lock or a busy machine. */
+  gsize wanted = (gsize)rate * 512 / 2;
+  gsize capacity = 16384;
+  gpointer memory;
+
+  if (ring->data != NULL)
+    return TRUE;
+  while (capacity < wanted)
+    capacity *= 2;
+  memory = mmap (NULL, capacity, PROT_READ | PROT_WRITE,
+                 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (memory == MAP_FAILED)
+    return FALSE;
+  ring->capacity = capacity;
+  ring->data = memory;
+  return TRUE;
+}
+
+static gboolean
+is_blocked (const PyroTaskStatus *status, gint signo)
+{
+  return status->blocked_signals >> (signo - 1) & 1;
+}
+
+/* Whether there is a reason to leave the thread alone. */
+static gboolean
+must_not_be_sampled (PyroThread *thread, gint signo)
+{
+  PyroTaskStatus status;
+
+  if (!pyro_proc_read_status (thread->info.tid, &status)) {
+    /* Without /proc nobody knows; but where only a descriptor is missing, the
+     * thread may be one that waits for all signals. */
+    if (errno != EMFILE && errno != ENFILE && errno != ENOMEM)
+      return FALSE;
+    thread->reason = PYRO_UNSAMPLED_BLOCKED;
+    return TRUE;
+  }
+  memcpy (thread->info.name, status.name, sizeof status.name);
+  if (g_str_has_prefix (status.name, OWN_NAME_PREFIX)
+      && is_blocked (&status, SIGTERM)) {
+    thread->reason = PYRO_UNSAMPLED_OWN;
+    return TRUE;
+  }
+  if (signo == 0 || !is_blocked (&status, signo))
+    return FALSE;
+  thread->reason = PYRO_UNSAMPLED_BLOCKED;
+  return TRUE;
+}
+
+PyroArmResult
+pyro_thread_arm (PyroThread *thread, PyroTimerPlan *plan,
+                 gboolean may_have_timer, const PyroThreadsSink *sink,
+                 gpointer data)
+{
+  gint error;
+
+  if (thread->armed)
+    return PYRO_ARM_DONE;
+  if (must_not_be_sampled (thread, plan->signo) || plan->signo == 0)
+    return PYRO_ARM_REFUSED;
+  if (!may_have_timer) {
+    thread->reason = PYRO_UNSAMPLED_NO_TIMER;
+    return PYRO_ARM_SHORT;
+  }
+
+  plan->generation = plan->generation % 0xffffff + 1;
+  error = ensure_ring (thread, plan->rate) ? pyro_cpu_timer_create (
+              thread->info.tid, plan->signo,
+              pyro_cookie (thread->record.slot, plan->generation),
+              &thread->timer_id)
+                                           : ENOMEM;
+  if (error != 0) {
+    thread->reason = PYRO_UNSAMPLED_NO_TIMER;
+    return error == EAGAIN ? PYRO_ARM_SHORT : PYRO_ARM_REFUSED;
+  }
+  pyro_thread_tell_rest (thread, thread->reason, sink, data);
+  thread->armed = TRUE;
+  __atomic_store_n (&thread->record.generation, plan->generation,
+                    __ATOMIC_RELEASE);
+  pyro_thread_change_period (thread, plan, TRUE);
+  return PYRO_ARM_DONE;
+}
+
+void
+pyro_thread_disarm (PyroThread *thread, PyroUnsampledReason reason)
+{
+  thread->reason = reason;
+  if (!thread->armed)
+    return;
+  __atomic_store_n (&thread->record.generation, 0, __ATOMIC_RELEASE);
+  pyro_cpu_timer_delete (thread->timer_id);
+  thread->armed = FALSE;
+  thread->account_time = 0;
+  thread->retry_time = thread->retry_wait = 0;
+}
+
+/* A timer keeps to the thread that it was made for. Where there is none, only
+ * a clock that runs backwards tells. */
+gboolean
+pyro_thread_is_replaced (PyroThread *thread)
+{
+  guint64 ns;
+
+  if (thread->armed)
+    return !pyro_cpu_timer_remaining (thread->timer_id, &ns);
+  return pyro_thread_cpu_time (thread->info.tid, &ns)
+         && (gint64)ns < thread->clock_ns;
+}
+
+/* MISSING_NS is more than can be on its way. A thread that blocks our signal is
+ * left alone; else somebody ignored it, or took it, for a while. */
+static void
+explain_missing (PyroThread *thread, gint64 missing_ns, gint signo,
+                 const PyroThreadsSink *sink, gpointer data)
+{
+  PyroTaskStatus status;
+
+  if (pyro_proc_read_status (thread->info.tid, &status)
+      && is_blocked (&status, signo)) {
+    pyro_thread_disarm (thread, PYRO_UNSAMPLED_BLOCKED);
+    return;
+  }
+  /* The period that goes on, half gone on average, has a sample to come. */
+  tell (thread, PYRO_UNSAMPLED_MISSED,
+        missing_ns - (gint64)thread->record.interval_ns / 2, 0, sink, data);
+}
+
+gboolean
+pyro_thread_check (PyroThread *thread, gint64 now, PyroTimerPlan *plan,
+                   const PyroThreadsSink *sink, gpointer data)
+{
+  guint64 clock;
+  gint64 clock_ns;
+
+  if (!pyro_thread_cpu_time (thread->info.tid, &clock))
+    return TRUE; /* gone: the next scan sees it */
+  clock_ns = (gint64)clock;
+  if (clock_ns < thread->clock_ns)
+    return FALSE;
+  thread->busy_ns = clock_ns - thread->clock_ns;
+  thread->clock_ns = clock_ns;
+  if (thread->busy_ns == 0)
+    return TRUE;
+
+  if (thread->armed) {
+    gint64 tolerance = 3 * (gint64)thread->record.interval_ns + IN_FLIGHT_NS;
+
+    pyro_thread_drain (thread, now, sink, data);
+    if (clock_ns - thread->told_ns > tolerance)
+      explain_missing (thread, clock_ns - thread->told_ns, plan->signo, sink,
+                       data);
+    if (thread->armed && !pyro_thread_change_period (thread, plan, FALSE))
+      return FALSE;
+  }
+  return TRUE;
+}
+
+void
+pyro_thread_adopt (PyroThread *thread, PyroAnnouncement *announcement)
+{
+  PyroAnnouncement *known = thread->announcements;
+
+  while (known != NULL && known != announcement)
+    known = known->next_adopted;
+  if (known == NULL) {
+    announcement->next_adopted = thread->announcements;
+    thread->announcements = announcement;
+  }
+  __atomic_store_n (&thread->record.label, announcement->label,
+                    __ATOMIC_RELEASE);
+}
