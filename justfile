@@ -49,6 +49,14 @@ shell *command:
 pyroscope:
     @exec ci/pyroscope.sh
 
+# Measure what tracing and sampling cost, against other tracers (hooks, sampling, --rounds N)
+bench *arguments:
+    @exec ci/bench.sh "$@"
+
+# Measure the cost of the hooks alone
+bench-hooks *arguments:
+    @exec ci/bench.sh hooks "$@"
+
 # Check formatting, scripts, the build's warnings and the tables made from lists
 lint:
     @exec ci/lint.sh

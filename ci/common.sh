@@ -47,6 +47,8 @@ configure () {
       -Dtests=disabled) ;;
     debug) options=(--buildtype=debug -Doptimization=g -Dwerror=true
       -Dtests=enabled) ;;
+    bench) options=(--buildtype=debugoptimized -Db_ndebug=true -Dtests=disabled
+      -Dbenchmarks=enabled) ;;
     # As release, but with tests, and with the flags of the GStreamer that
     # gstreamer-native/ builds.
     native*) options=(--buildtype=debugoptimized -Dtests=enabled

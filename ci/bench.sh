@@ -1,0 +1,21 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# bench.sh [hooks|sampling]... [OPTIONS of bench-cost.py]: an optimized build
+# with the benchmarks, then the ones that are named (all of them).
+. "$(dirname -- "$0")/common.sh"
+
+what=()
+while [[ ${1-} == hooks || ${1-} == sampling ]]; do
+  what+=("$1")
+  shift
+done
+((${#what[@]})) || what=(hooks sampling)
+
+configure bench
+quietly "$target/.build-bench.log" ninja -C "$build"
+
+export GST_PLUGIN_PATH=$build/tracer/pyroscope:$build/tracer/pyroscope/benchmarks
+export GST_REGISTRY=$build/registry.bin
+for name in "${what[@]}"; do
+  "$root/tracer/pyroscope/benchmarks/bench-cost.py" "$name" "$@"
+done
