@@ -7,4 +7,5 @@
 choose_version "${1-}"
 "$native/build.sh" "$version"
 exec "$native/gst-env.py" --builddir "$build" \
-  "$root/ci/test.py" --profile "native${tree#"$root/target/gstreamer-native"}"
+  "$root/ci/test.py" --profile "native${tree#"$root/target/gstreamer-native"}" \
+  programs end-to-end
