@@ -88,12 +88,6 @@ start_locked (GstPyroscopeTracer *self)
     return;
   pyro_hooks_watch_for_life (FALSE);
   tell_messages (self);
-  if (*self->settings->server_url == '\0'
-      && *self->settings->output_dir == '\0')
-    pyro_log_user (GST_LEVEL_WARNING,
-                   "profiles go nowhere: server-url and output-dir are both "
-                   "empty; set one of them");
-
   profiler.session = pyro_session_new (self->settings, &error);
   if (profiler.session == NULL) {
     pyro_log_user (GST_LEVEL_WARNING, "no profile is taken: %s",
