@@ -7,6 +7,7 @@
 #include <semaphore.h>
 #include <signal.h>
 #include <string.h>
+#include <time.h>
 
 #include "aggregate.h"
 #include "attribution/hooks.h"
@@ -33,11 +34,14 @@
 /* A signal that was left alone for so long will last. */
 #define SIGNAL_LASTS_US 10000000
 /* When the memory map is read again at the earliest: a process may go on
- * running code or stacks that the map does not explain. Reading takes 0.1 ms
- * to some ms: the pause is so many times as long. */
+ * running code or stacks that the map does not explain. */
 #define MIN_MAP_PAUSE_US 50000
 #define MAX_MAP_PAUSE_US 3200000
-#define MAP_PAUSE_BY_COST 400
+/* Reading takes 0.1 ms to some ms of CPU time: one part in so many of all time
+ * is spent on it. What was not spent in the last seconds may be spent at once,
+ * when a pipeline starts its threads. */
+#define MAP_TIME_BY_COST 400
+#define MAP_SAVED_US 4000000
 /* flush_soon: how soon. */
 #define SOON_US 200000
 /* More different stacks than this end the interval early: memory is bounded,
@@ -77,7 +81,8 @@ struct _PyroSession {
   gint64 soon_end;                 /* 0: none */
   gint64 signal_time, signal_wait; /* when to look again, how long after */
   gint64 signal_since;
-  gint64 map_time, map_pause; /* when it may be read again */
+  gint64 map_time, map_pause; /* when it was read, how long that has to do */
+  gint64 map_paid;            /* until when reading it was paid for */
   guint idle_ticks;
   gboolean map_is_old;
   gboolean signal_lost;
@@ -239,19 +244,37 @@ look_after_signal (PyroSession *session, gint64 now)
   session->signal_time = now + session->signal_wait;
 }
 
+/* CPU time, not wall time: on a busy machine most of that is waiting. */
+static gint64
+own_cpu_time_us (void)
+{
+  struct timespec ts = { 0 };
+
+  clock_gettime (CLOCK_THREAD_CPUTIME_ID, &ts);
+  return (gint64)ts.tv_sec * G_USEC_PER_SEC + ts.tv_nsec / 1000;
+}
+
 static void
 refresh_map (PyroSession *session, gint64 now)
 {
+  gint64 begin = own_cpu_time_us ();
   bool changed = false;
-  gint64 cost;
 
   session->map_is_old = FALSE;
+  session->map_time = now;
   if (!pyro_memory_watch_refresh (kept.watch, &changed))
     GST_DEBUG ("the memory map cannot be read: %s", g_strerror (errno));
-  cost = g_get_monotonic_time () - now;
   session->map_pause = changed ? MIN_MAP_PAUSE_US
                                : MIN (session->map_pause * 2, MAX_MAP_PAUSE_US);
-  session->map_time = now + MAX (session->map_pause, MAP_PAUSE_BY_COST * cost);
+  session->map_paid = MAX (session->map_paid, now - MAP_SAVED_US)
+                      + MAP_TIME_BY_COST * (own_cpu_time_us () - begin);
+}
+
+static gboolean
+may_refresh_map (PyroSession *session, gint64 now)
+{
+  return now - session->map_time >= session->map_pause
+         && now >= session->map_paid;
 }
 
 static void
@@ -268,7 +291,7 @@ tick (PyroSession *session)
     session->map_pause = MIN_MAP_PAUSE_US;
   if (pyro_threads_drain (kept.threads, now, &sink, session))
     session->map_is_old = TRUE;
-  if (session->map_is_old && now >= session->map_time)
+  if (session->map_is_old && may_refresh_map (session, now))
     refresh_map (session, now);
   pyro_modules_reclaim (kept.modules, pyro_threads_is_quiescent, kept.threads);
   pyro_memory_watch_reclaim (kept.watch, pyro_threads_is_quiescent,
