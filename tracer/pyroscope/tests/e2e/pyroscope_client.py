@@ -23,6 +23,10 @@ import pprof_reader
 
 T = TypeVar("T")
 
+# Ids of the profile types of CPU time.
+CPU = "process_cpu:cpu:nanoseconds:cpu:nanoseconds"
+SAMPLES = "process_cpu:samples:count:cpu:nanoseconds"
+
 _BUILD = Path(__file__).resolve().parents[4] / "ci" / "pushserver" / "build.sh"
 _PUSH = "push.v1.PusherService"
 _QUERY = "querier.v1.QuerierService"

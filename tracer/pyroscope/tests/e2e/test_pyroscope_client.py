@@ -11,7 +11,6 @@ import sys
 import threading
 import time
 import urllib.request
-import uuid
 from pathlib import Path
 
 import pytest
@@ -19,6 +18,8 @@ import pytest
 import pprof_reader
 from pprof_writer import Writer
 from pyroscope_client import (
+    CPU,
+    SAMPLES,
     FlameGraph,
     PyroscopeError,
     PyroscopeServer,
@@ -27,37 +28,6 @@ from pyroscope_client import (
 )
 
 TYPES = [("samples", "count"), ("cpu", "nanoseconds")]
-CPU = "process_cpu:cpu:nanoseconds:cpu:nanoseconds"
-SAMPLES = "process_cpu:samples:count:cpu:nanoseconds"
-
-
-@pytest.fixture(scope="module")
-def server():
-    with PyroscopeServer() as s:
-        print("against", s.kind)
-        yield s
-
-
-@pytest.fixture
-def own_server():
-    """A function that starts the test server with arguments."""
-    started = []
-
-    def start(*args, **kwargs):
-        s = PyroscopeServer(args=list(args), **kwargs)
-        if s.is_real:
-            pytest.skip("needs the test server's options")
-        started.append(s)
-        return s.__enter__()
-
-    yield start
-    for s in started:
-        s.stop()
-
-
-@pytest.fixture
-def service():
-    return "client-test-" + uuid.uuid4().hex
 
 
 def profile():
