@@ -236,13 +236,16 @@ def run(command, env):
         print(f"gst-env: {command[0]}: not found on PATH", file=sys.stderr)
         return 127
     # Ctrl-C goes to the whole foreground group: it is the command's to act
-    # on, and ours to outlive.
+    # on, and ours to outlive. A termination is handed on; held back until
+    # there is somebody to hand it to.
     keep = {s: signal.signal(s, signal.SIG_IGN)
             for s in (signal.SIGINT, signal.SIGQUIT)}
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
 
     def restore():
         for number, action in keep.items():
             signal.signal(number, action)
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
 
     try:
         child = subprocess.Popen([program, *command[1:]], env=env,
@@ -251,6 +254,7 @@ def run(command, env):
         print(f"gst-env: {program}: {e.strerror}", file=sys.stderr)
         return 126
     signal.signal(signal.SIGTERM, lambda *_: child.terminate())
+    signal.pthread_sigmask(signal.SIG_SETMASK, mask)
     status = child.wait()
     return status if status >= 0 else 128 - status
 
