@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 guint
@@ -74,10 +75,43 @@ pyro_proc_read_name (pid_t tid, gchar name[PYRO_THREAD_NAME_SIZE])
   return TRUE;
 }
 
+/* Calls that wait with another signal mask than the thread's own. "syscall" is
+ * "running", or the number and six arguments of the call. */
+static gboolean
+waits_with_another_mask (pid_t tid)
+{
+  static const struct {
+    glong number;
+    gint mask; /* which argument it is; -1: always */
+  } calls[] = {
+    { SYS_rt_sigtimedwait, -1 }, { SYS_rt_sigsuspend, -1 }, { SYS_ppoll, 3 },
+    { SYS_pselect6, 5 },         { SYS_epoll_pwait, 4 },
+  };
+  gchar text[256];
+  gchar *at;
+  glong number;
+
+  if (!read_task_file (tid, "syscall", text, sizeof text)
+      || !g_ascii_isdigit (text[0]))
+    return FALSE;
+  number = strtol (text, &at, 10);
+  for (guint i = 0; i < G_N_ELEMENTS (calls); i++) {
+    guint64 argument = 1;
+
+    if (calls[i].number != number)
+      continue;
+    for (gint n = 0; n <= calls[i].mask; n++)
+      argument = g_ascii_strtoull (at, &at, 16);
+    return argument != 0;
+  }
+  return FALSE;
+}
+
 gboolean
 pyro_proc_read_status (pid_t tid, PyroTaskStatus *status)
 {
   gchar text[4096];
+  gboolean masked = waits_with_another_mask (tid);
   const gchar *blocked;
 
   if (!read_task_file (tid, "status", text, sizeof text))
@@ -89,6 +123,8 @@ pyro_proc_read_status (pid_t tid, PyroTaskStatus *status)
   }
   status->blocked_signals
       = g_ascii_strtoull (blocked + strlen ("\nSigBlk:"), NULL, 16);
+  if (masked || waits_with_another_mask (tid))
+    status->blocked_signals = G_MAXUINT64;
   /* The name in "status" is escaped, that in "comm" is not. */
   return pyro_proc_read_name (tid, status->name);
 }

@@ -14,7 +14,10 @@
 
 typedef struct {
   gchar name[PYRO_THREAD_NAME_SIZE];
-  guint64 blocked_signals; /* bit (signo - 1) */
+  /* Bit (signo - 1). All are set while the thread waits in a call that puts
+   * another mask in force (sigwaitinfo() unblocks what it waits for): its own
+   * is not shown then. */
+  guint64 blocked_signals;
 } PyroTaskStatus;
 
 /* How many threads there are: one system call. 0: /proc cannot be read. */
