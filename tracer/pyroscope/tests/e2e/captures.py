@@ -10,6 +10,11 @@ from typing import Callable
 import pprof_reader
 
 
+# CPU time without samples: the profiler's own threads, and what ran before a
+# thread had its timer.
+NO_STACK = ("[gst-pyroscope]", "[not sampled")
+
+
 class Captures:
     def __init__(self, folder: Path):
         self.folder = folder
@@ -21,6 +26,14 @@ class Captures:
 
     def total(self, sample_type: str = "cpu") -> int:
         return sum(p.total(sample_type) for p in self.profiles)
+
+    def sampled_ns(self) -> int:
+        """CPU time of samples that were taken."""
+        return sum(
+            cpu
+            for stack, cpu in self.by_stack("cpu").items()
+            if not stack[-1].startswith(NO_STACK)
+        )
 
     def by_label(self, label: str, sample_type: str = "cpu") -> dict[str, int]:
         """"" is for samples without the label."""

@@ -85,7 +85,7 @@ def test_stacks_by_element_equal_the_captures(launcher, server, service):
 
 def test_series_say_who_was_profiled(launcher, server, service):
     run = launcher.run(
-        two_threads(200),
+        two_threads(100),
         server_url=server.url,
         tracer_name=service,
         tags="env=dev,team=video one",
@@ -127,7 +127,7 @@ def test_series_say_who_was_profiled(launcher, server, service):
 )
 def test_labels_chooses_the_labels_of_samples(launcher, server, service, wanted):
     run = launcher.run(
-        two_threads(200), server_url=server.url, tracer_name=service, labels=wanted
+        two_threads(100), server_url=server.url, tracer_name=service, labels=wanted
     )
     expected = {w for w in wanted.split(",") if w != "none"}
     assert run.messages == []
@@ -138,7 +138,7 @@ def test_labels_chooses_the_labels_of_samples(launcher, server, service, wanted)
 
 
 def test_element_frames_puts_the_element_under_the_root(launcher):
-    run = launcher.run(two_threads(200), element_frames="true")
+    run = launcher.run(two_threads(100), element_frames="true")
     seen = {stack[:2] for stack in run.captures.by_stack()}
     assert {("pipeline0", element) for element in TWO_THREADS_BUSY} <= seen
 

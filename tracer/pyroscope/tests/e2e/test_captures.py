@@ -1,0 +1,166 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Capture files: what they are named, who reads them, and that all readers
+agree: google's pprof, gst-pyroscope-inspect and the tests' own decoder."""
+
+import re
+import stat
+import time
+
+import pprof_reader
+import pytest
+from launcher import inspect, inspect_rows
+from pipelines import TWO_THREADS_BUSY, two_threads
+
+
+def test_one_private_file_per_interval(launcher):
+    before = time.time()
+    running = launcher.start(
+        two_threads(210, live=True), upload_interval=1, tracer_name="a b/ü"
+    )
+    run = running.wait(launcher.captures)
+    assert run.status == 0 and run.messages == []
+    captures = run.captures
+    assert captures.others == []  # nothing half-written
+    assert stat.S_IMODE(launcher.captures.stat().st_mode) == 0o700
+
+    names = []
+    for file in captures.files:
+        assert stat.S_IMODE(file.stat().st_mode) == 0o600
+        name = re.fullmatch(r"a_b___+-(\d{8}T\d{6})Z-(\d+)-(\d+)\.pb\.gz", file.name)
+        assert name, file.name
+        assert int(name[2]) == running.pid
+        names.append((int(name[3]), name[1]))
+    assert [n for n, _ in sorted(names)] == list(range(len(names)))
+
+    # 3.5 s: three whole intervals, and what is left at the end.
+    by_time = sorted(captures.profiles, key=lambda p: p.time_nanos)
+    assert len(by_time) in (4, 5)
+    for profile, (_, stamp) in zip(by_time, sorted(names)):
+        seconds = profile.time_nanos // 10**9
+        assert stamp == time.strftime("%Y%m%dT%H%M%S", time.gmtime(seconds))
+        assert before - 1 < seconds < time.time()
+    for one, next_one in zip(by_time, by_time[1:]):
+        end = one.time_nanos + one.duration_nanos
+        assert abs(next_one.time_nanos - end) < 50e6  # no gap
+        assert abs(one.duration_nanos - 1e9) < 0.5e9
+
+
+def test_a_capture_is_a_whole_profile(launcher):
+    run = launcher.run(two_threads())
+    (profile,) = run.captures.profiles
+    assert profile.sample_types == [("samples", "count"), ("cpu", "nanoseconds")]
+    assert profile.period_type == ("cpu", "nanoseconds")
+    assert profile.period == 10_000_000
+    assert 0 < profile.duration_nanos <= run.seconds * 1e9
+    for sample in profile.samples:
+        assert sample.frames
+        assert all(frame.function for frame in sample.frames)
+        assert sample.values[1] > 0
+    assert len({m.filename for m in profile.mappings}) == len(profile.mappings)
+    for mapping in profile.mappings:
+        assert mapping.has_functions
+        assert mapping.start < mapping.limit
+        if mapping.filename.startswith("/"):
+            assert re.fullmatch("[0-9a-f]{40}", mapping.build_id), mapping
+    counters = {key: run.captures.counter(f"stats.{key}") for key in
+                ("samples", "overruns", "dropped", "complete", "truncated")}
+    assert counters["dropped"] == 0
+    assert counters["complete"] + counters["truncated"] == counters["samples"]
+    sampled = sum(
+        s.values[0] for s in profile.samples if "[not sampled" not in s.stack[-1]
+    )
+    assert sampled == counters["samples"] + counters["overruns"]
+
+
+@pytest.fixture(scope="module")
+def capture(tmp_path_factory):
+    """One run that all readers read, of more than one file."""
+    from launcher import Launcher
+
+    run = Launcher(tmp_path_factory.mktemp("capture")).run(
+        two_threads(150, live=True), upload_interval=1, sample_rate=500
+    )
+    assert run.status == 0 and len(run.captures.files) >= 2
+    return run.captures
+
+
+def pprof_top(text):
+    """Flat nanoseconds for each name in the output of pprof -top -unit=ns."""
+    rows = {}
+    for line in text.splitlines():
+        row = re.fullmatch(
+            r" *(\d+)(?:ns)? +[\d.]+% +[\d.]+% +\d+(?:ns)? +[\d.]+%  (.*)", line
+        )
+        if row:
+            name = row[2].removesuffix(" (inline)")
+            rows[name] = rows.get(name, 0) + int(row[1])
+    return rows
+
+
+def without_zeros(values):
+    return {name: value for name, value in values.items() if value}
+
+
+def test_googles_pprof_reads_the_same_totals(capture, pprof):
+    top = pprof("-top", "-unit=ns", "-nodefraction=0", "-edgefraction=0",
+                "-nodecount=100000", "-symbolize=none", *capture.files)
+    assert "Type: cpu" in top
+    assert f"Total samples = {capture.total()}ns" in top
+    assert without_zeros(pprof_top(top)) == without_zeros(capture.by_function())
+
+    assert "flat%" in pprof("-top", "-nodecount=5", *capture.files)
+
+
+def test_googles_pprof_shows_labels_and_stacks(capture, pprof):
+    tags = pprof("-tags", "-unit=ns", *capture.files)
+    for label in "pipeline", "path", "element", "factory", "thread", "attribution":
+        values = {k: v for k, v in capture.by_label(label).items() if k}
+        assert f" {label}: Total {sum(values.values())}ns" in tags
+        for value, cpu in values.items():
+            assert re.search(rf"{cpu}ns *\([ \d.]*%?\): {re.escape(value)}\n", tags), (
+                value, tags)
+
+    traces = pprof("-traces", "-unit=ns", *capture.files)
+    found = re.findall(r"^ *(\d+)ns   \S", traces, re.MULTILINE)
+    assert sum(map(int, found)) == capture.total()
+    for element in TWO_THREADS_BUSY:
+        assert re.search(rf"^ +element:  {element}$", traces, re.MULTILINE)
+
+
+def test_a_profile_goes_through_googles_pprof_unchanged(capture, pprof, tmp_path):
+    copy = tmp_path / "copy.pb.gz"
+    pprof("-proto", f"-output={copy}", "-symbolize=none", capture.files[0])
+    again, first = pprof_reader.read(copy), capture.profiles[0]
+    assert again.by_stack("cpu") == first.by_stack("cpu")
+    assert again.by_stack("samples") == first.by_stack("samples")
+    assert again.by_label("element", "cpu") == first.by_label("element", "cpu")
+    assert again.duration_nanos == first.duration_nanos
+
+
+def test_the_inspect_tool_reads_the_same_totals(capture):
+    (summary,) = inspect("summary", capture.folder)["profiles"]
+    assert summary["files"] == len(capture.files)
+    totals = {t["type"]: t["value"] for t in summary["totals"]}
+    assert totals == {"cpu": capture.total(), "samples": capture.total("samples")}
+    assert {f["name"]: f["value"] for f in summary["series"]} == capture.series
+    stats = {f["name"]: f["value"] for f in summary["stats"]}
+    assert stats["samples"] == capture.counter("stats.samples")
+    assert stats["complete"] == capture.counter("stats.complete")
+
+    functions = inspect_rows("function", capture.folder)
+    assert without_zeros(functions) == without_zeros(capture.by_function())
+    for label in "element", "factory", "thread", "attribution":
+        rows = inspect_rows(label, capture.folder)
+        expected = capture.by_label(label)
+        if "" in expected:
+            expected["(none)"] = expected.pop("")
+        assert rows == expected
+    samples = inspect_rows("element", capture.folder, "--type", "samples")
+    assert sum(samples.values()) == capture.total("samples")
+
+    folded = inspect("folded", capture.folder)
+    assert sum(s["value"] for s in folded["stacks"]) == capture.total()
+    for element in TWO_THREADS_BUSY:
+        rows = inspect_rows("function", capture.folder, "--filter",
+                            f"element={element}")
+        assert sum(rows.values()) == capture.by_label("element")[element]
