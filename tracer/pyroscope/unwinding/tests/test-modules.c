@@ -178,7 +178,9 @@ test_churn (void)
     }
   }
   g_test_message ("the other module's place was used again %u times", n_reused);
+#if !defined(__SANITIZE_ADDRESS__) /* which lays memory out in its own way */
   g_assert_cmpuint (n_reused, >, 0);
+#endif
 }
 
 static void

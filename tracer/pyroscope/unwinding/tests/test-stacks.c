@@ -38,14 +38,21 @@ on_walk (int signo, siginfo_t *info, void *context)
 #endif
 }
 
-/* FUNC's frame, which is LENGTH bytes of code long at most, is in the chain. */
+/* No test function is longer. */
+#if defined(__SANITIZE_ADDRESS__)
+#define MAX_FUNCTION 2500
+#else
+#define MAX_FUNCTION 400
+#endif
+
+/* FUNC's frame is in the chain. */
 static gboolean
 crossed (gconstpointer func)
 {
   guint i;
 
   for (i = 0; i < last.walk.depth; i++) {
-    if (last.pcs[i] - (uintptr_t)func < 400)
+    if (last.pcs[i] - (uintptr_t)func < MAX_FUNCTION)
       return TRUE;
   }
   return FALSE;
