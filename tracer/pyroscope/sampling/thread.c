@@ -306,6 +306,14 @@ pyro_thread_is_replaced (PyroThread *thread)
          && (gint64)ns < thread->clock_ns;
 }
 
+gboolean
+pyro_thread_is_overdue (PyroThread *thread)
+{
+  guint64 ns;
+
+  return pyro_cpu_timer_remaining (thread->timer_id, &ns) && ns <= 1;
+}
+
 /* MISSING_NS is more than can be on its way. A thread that blocks our signal is
  * left alone; else somebody ignored it, or took it, for a while. */
 static void
@@ -331,8 +339,12 @@ pyro_thread_check (PyroThread *thread, gint64 now, PyroTimerPlan *plan,
   guint64 clock;
   gint64 clock_ns;
 
-  if (!pyro_thread_cpu_time (thread->info.tid, &clock))
-    return TRUE; /* gone: the next scan sees it */
+  if (!pyro_thread_cpu_time (thread->info.tid, &clock)) {
+    /* Gone: the next scan sees it. Its clock is known from its samples. */
+    pyro_thread_drain (thread, now, sink, data);
+    thread->clock_ns = MAX (thread->clock_ns, thread->told_ns);
+    return TRUE;
+  }
   clock_ns = (gint64)clock;
   if (clock_ns < thread->clock_ns)
     return FALSE;
@@ -345,7 +357,8 @@ pyro_thread_check (PyroThread *thread, gint64 now, PyroTimerPlan *plan,
     gint64 tolerance = 3 * (gint64)thread->record.interval_ns + IN_FLIGHT_NS;
 
     pyro_thread_drain (thread, now, sink, data);
-    if (clock_ns - thread->told_ns > tolerance)
+    if (clock_ns - thread->told_ns > tolerance
+        && !pyro_thread_is_overdue (thread))
       explain_missing (thread, clock_ns - thread->told_ns, plan->signo, sink,
                        data);
     if (thread->armed && !pyro_thread_change_period (thread, plan, FALSE))

@@ -93,5 +93,10 @@ gboolean pyro_thread_account (PyroThread *thread, gint64 now,
 gboolean pyro_thread_check (PyroThread *thread, gint64 now, PyroTimerPlan *plan,
                             const PyroThreadsSink *sink, gpointer data);
 
+/* Its timer has expired, but kernels notice that only in a tick that meets the
+ * thread: one that runs for moments between ticks is met seldom. The overruns
+ * of that expiration will tell all of the time. */
+gboolean pyro_thread_is_overdue (PyroThread *thread);
+
 /* Its label word is found by ANNOUNCEMENT from now on. */
 void pyro_thread_adopt (PyroThread *thread, PyroAnnouncement *announcement);

@@ -588,11 +588,17 @@ pyro_threads_stop (PyroThreads *threads, gint64 now,
   while (g_hash_table_iter_next (&iter, NULL, &value)) {
     PyroThread *thread = value;
 
-    if (thread->armed)
+    if (thread->armed) {
+      /* Nobody waits for an expiration that is late. */
+      gboolean overdue = pyro_thread_is_overdue (thread);
+
       disarm (threads, thread, thread->reason);
-    else
+      pyro_thread_drain (thread, 0, sink, data);
+      if (overdue)
+        pyro_thread_tell_rest (thread, PYRO_UNSAMPLED_MISSED, sink, data);
+    } else {
       pyro_thread_tell_rest (thread, thread->reason, sink, data);
-    pyro_thread_drain (thread, 0, sink, data);
+    }
   }
 }
 
