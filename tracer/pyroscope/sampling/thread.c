@@ -356,13 +356,14 @@ pyro_thread_check (PyroThread *thread, gint64 now, PyroTimerPlan *plan,
   if (thread->armed) {
     gint64 tolerance = 3 * (gint64)thread->record.interval_ns + IN_FLIGHT_NS;
 
+    /* First of all: what another thread used is not this one's. */
+    if (!pyro_thread_change_period (thread, plan, FALSE))
+      return FALSE;
     pyro_thread_drain (thread, now, sink, data);
     if (clock_ns - thread->told_ns > tolerance
         && !pyro_thread_is_overdue (thread))
       explain_missing (thread, clock_ns - thread->told_ns, plan->signo, sink,
                        data);
-    if (thread->armed && !pyro_thread_change_period (thread, plan, FALSE))
-      return FALSE;
   }
   return TRUE;
 }

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * What: a collector for tests, run by hand, that keeps account by thread; and
+ * tests that want a process of their own.
+ * Owner: the test.
+ * Threads: the test's main thread is the collector.
+ */
+#pragma once
+
+#include <glib.h>
+#include <signal.h>
+#include <sys/types.h>
+
+#include "sampling/threads.h"
+
+typedef struct {
+  guint n_samples;
+  guint64 weight;
+  guint64 sampled_ns;
+  guint64 max_depth;
+  guint64 last_label;
+  guint64 unsampled_ns[PYRO_UNSAMPLED_N_REASONS];
+  gchar name[PYRO_THREAD_NAME_SIZE];
+} Account;
+
+typedef struct {
+  PyroThreads *threads;
+  GHashTable *accounts; /* pid_t → Account */
+  Account all;
+  gint64 process_ns; /* CPU clock of the process at the start */
+} Sampler;
+
+/* Starts at once, with SIGURG. */
+Sampler *sampler_new (guint rate);
+void sampler_free (Sampler *sampler);
+
+void sampler_tick (Sampler *sampler);
+/* Ticks as a collector does for MS, or until *DONE if that is not NULL. */
+void sampler_run (Sampler *sampler, guint ms, const gint *done);
+void sampler_stop (Sampler *sampler);
+
+/* Never NULL. */
+const Account *sampler_get (Sampler *sampler, pid_t tid);
+guint64 account_sum (const Account *account);
+
+/* CPU time that the process used since the start. */
+guint64 sampler_process_ns (Sampler *sampler);
+
+/* CPU time of the calling thread. */
+void burn_ms (guint ms);
+/* No call, no TLS. */
+void spin (gulong rounds);
+
+/* Runs TEST in a child; fails if it fails, is killed or hangs. */
+void in_a_process (void (*test) (void));
+/* 77: what the test wants is not allowed here. */
+#define SKIP_STATUS 77
+
+#define assert_about(value, expected, tolerance)                   \
+  g_assert_cmpint (ABS ((gint64)(value) - (gint64)(expected)), <=, \
+                   (gint64)(tolerance))
+#define MS G_GINT64_CONSTANT (1000000)
