@@ -79,6 +79,14 @@ def left_behind(name):
     return summary.Counts(failures=failures)
 
 
+def neutral(environment):
+    """ENVIRONMENT without what would set the tracer up or make tests noisy."""
+    keep = "PYROSCOPE_URL", "PYROSCOPE_PUSHSERVER"
+    return {name: value for name, value in environment.items()
+            if name in keep or not name.startswith((
+                "GST_TRACERS", "GST_DEBUG", "GST_PYROSCOPE_", "PYROSCOPE_"))}
+
+
 class Profile:
     """Where one profile's build, files and results are."""
 
@@ -143,7 +151,8 @@ def server(profile, environment):
 
 
 def end_to_end(profile, environment, url):
-    """The end-to-end tests, by pytest, and those of these scripts."""
+    """The end-to-end tests, by pytest, and those of the scripts: ci's, or
+    gstreamer-native's where that is tested."""
     log = profile.results / "end-to-end.xml"
     log.unlink(missing_ok=True)
     environment = dict(environment)
@@ -153,11 +162,14 @@ def end_to_end(profile, environment, url):
         return summary.Counts(
             failures=["end-to-end: the test server could not be built"])
     target = environment.get("PYROSCOPE_URL") or "the test server of this tree"
+    tests = [END_TO_END]
+    if not url:
+        tests.append(ROOT / ("ci/tests" if profile.name == "debug"
+                             else "gstreamer-native/tests"))
     run(f"end-to-end, against {target}",
-        [shutil.which("pytest-3") or "pytest", "-q", "-rs", "-p", "no:cacheprovider",
-         "--timeout=180", f"--junitxml={log}",
-         f"--basetemp={environment['TMPDIR']}/pytest", END_TO_END]
-        + ([] if url else [ROOT / "ci/tests", ROOT / "gstreamer-native/tests"]),
+        [shutil.which("pytest-3") or "pytest", "-q", "-rs",
+         "-p", "no:cacheprovider", "--timeout=180", f"--junitxml={log}",
+         f"--basetemp={environment['TMPDIR']}/pytest", *tests],
         3600, cwd=ROOT, env=environment)
     return summary.from_runner("end-to-end", summary.from_pytest, log)
 
@@ -184,10 +196,8 @@ def main():
     files = tempfile.mkdtemp(prefix="gst-pyroscope-test-")
     os.chmod(files, 0o755)  # some tests become another user
     environment = dict(
-        os.environ, TMPDIR=files,
-        GST_REGISTRY=str(profile.results / "gstreamer-registry.bin"),
-        GST_PYROSCOPE_INSPECT=str(profile.files / "gst-pyroscope-inspect"),
-        PYTHONDONTWRITEBYTECODE="1")
+        neutral(os.environ), TMPDIR=files, PYTHONDONTWRITEBYTECODE="1",
+        GST_REGISTRY=str(profile.results / "gstreamer-registry.bin"))
     if profile.name == "debug":  # gstreamer-native's shell has its own path
         environment["GST_PLUGIN_PATH"] = str(profile.files)
     try:
