@@ -264,8 +264,6 @@ finish (Builder *builder)
   table = g_malloc (sizeof *table + index_size + rows_size);
   table->n_buckets = builder->n_buckets;
   table->n_rows = builder->rows->len;
-  table->text_size = builder->text_size;
-  table->rows = table->first + builder->n_buckets + 1;
   memcpy (table->first, builder->first, index_size);
   if (rows_size > 0)
     memcpy (table->first + builder->n_buckets + 1, builder->rows->data,

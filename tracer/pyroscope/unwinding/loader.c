@@ -26,8 +26,9 @@ static pthread_mutex_t gate = PTHREAD_MUTEX_INITIALIZER;
 static gboolean gate_held_by_fork;
 static pthread_t forking_thread;
 
-static void
-iterate (int (*func) (struct dl_phdr_info *, size_t, void *), gpointer data)
+void
+pyro_loader_iterate (int (*func) (struct dl_phdr_info *, size_t, void *),
+                     gpointer data)
 {
   pthread_mutex_lock (&gate);
   dl_iterate_phdr (func, data);
@@ -64,29 +65,63 @@ pyro_loader_fork_done (gboolean in_child)
   }
 }
 
-/* Reads this process's memory without the danger of a fault: the pages of a
- * file that was truncated below its mapping raise SIGBUS on a plain read. Where
- * a seccomp filter refuses the call, plain reads have to do. */
-static gsize
-read_memory (guint64 address, gsize size, void *out)
+/* FALSE: a seccomp filter refuses the call. *N: bytes read, 0 for a fault. */
+static gboolean
+read_pieces (const struct iovec *local, const struct iovec *remote,
+             guint n_remote, gsize *n)
 {
-  static gboolean is_refused;
+  static gint is_refused;
+  /* Not the process's id: the main thread may be gone, and its memory. */
+  gssize result;
 
-  if (!is_refused) {
-    struct iovec local = { out, size };
-    struct iovec remote = { (void *)(gsize)address, size };
-    /* Not the process's id: the main thread may be gone, and its memory. */
-    gssize n = process_vm_readv ((pid_t)syscall (SYS_gettid), &local, 1,
-                                 &remote, 1, 0);
-
-    if (n >= 0)
-      return (gsize)n;
-    if (errno != ENOSYS && errno != EPERM)
-      return 0;
-    is_refused = TRUE;
+  if (__atomic_load_n (&is_refused, __ATOMIC_RELAXED))
+    return FALSE;
+  result = process_vm_readv ((pid_t)syscall (SYS_gettid), local, 1, remote,
+                             n_remote, 0);
+  if (result < 0 && (errno == ENOSYS || errno == EPERM)) {
+    __atomic_store_n (&is_refused, TRUE, __ATOMIC_RELAXED);
+    return FALSE;
   }
+  *n = (gsize)MAX (result, 0);
+  return TRUE;
+}
+
+gsize
+pyro_loader_read_memory (guint64 address, gsize size, void *out)
+{
+  struct iovec local = { out, size };
+  struct iovec remote = { (void *)(gsize)address, size };
+  gsize n;
+
+  if (read_pieces (&local, &remote, 1, &n))
+    return n;
   memcpy (out, (const void *)(gsize)address, size);
   return size;
+}
+
+gboolean
+pyro_loader_is_readable (guint64 address, gsize size)
+{
+  const gsize page = (gsize)sysconf (_SC_PAGESIZE);
+  guint64 at = address, limit = address + size;
+
+  if (limit < address)
+    return FALSE;
+  while (at < limit) {
+    struct iovec remote[128]; /* one byte of each page */
+    guint8 bytes[G_N_ELEMENTS (remote)];
+    struct iovec local = { bytes, 0 };
+    gsize n;
+
+    for (; local.iov_len < G_N_ELEMENTS (remote) && at < limit;
+         at = (at | (page - 1)) + 1)
+      remote[local.iov_len++] = (struct iovec){ (void *)(gsize)at, 1 };
+    if (!read_pieces (&local, remote, (guint)local.iov_len, &n))
+      return TRUE;
+    if (n < local.iov_len)
+      return FALSE;
+  }
+  return TRUE;
 }
 
 typedef struct {
@@ -113,7 +148,7 @@ pyro_loader_get_counters (guint64 *adds, guint64 *subs)
 {
   Counters counters = { 0 };
 
-  iterate (on_first, &counters);
+  pyro_loader_iterate (on_first, &counters);
   *adds = counters.adds;
   *subs = counters.subs;
   return counters.is_known;
@@ -183,7 +218,8 @@ on_module (struct dl_phdr_info *info, size_t info_size, void *data)
   arena->needed += size;
   if (size > arena->left)
     return 0;
-  if (read_memory ((gsize)info->dlpi_phdr, phdrs_size, phdrs) == phdrs_size)
+  if (pyro_loader_read_memory ((gsize)info->dlpi_phdr, phdrs_size, phdrs)
+      == phdrs_size)
     record.n_phdrs = n_phdrs;
   else
     phdrs_size = 0;
@@ -194,8 +230,8 @@ on_module (struct dl_phdr_info *info, size_t info_size, void *data)
     if (phdrs[i].p_type == PT_NOTE)
       record.build_id_size = find_build_id (
           notes,
-          read_memory (info->dlpi_addr + phdrs[i].p_vaddr,
-                       MIN (phdrs[i].p_memsz, sizeof notes), notes),
+          pyro_loader_read_memory (info->dlpi_addr + phdrs[i].p_vaddr,
+                                   MIN (phdrs[i].p_memsz, sizeof notes), notes),
           record.build_id);
   }
   memcpy (arena->at, &record, sizeof record);
@@ -267,7 +303,7 @@ pyro_loader_list (void)
     arena.at = memory;
     arena.left = capacity;
     arena.needed = 0;
-    iterate (on_module, &arena);
+    pyro_loader_iterate (on_module, &arena);
     if (arena.needed <= capacity)
       break;
     g_free (memory);
@@ -301,7 +337,7 @@ on_copy (struct dl_phdr_info *info, size_t info_size, void *data)
                  copy->module->name)
              != 0)
     return 0;
-  copy->copied = read_memory (copy->address, copy->size, copy->out);
+  copy->copied = pyro_loader_read_memory (copy->address, copy->size, copy->out);
   return 1;
 }
 
@@ -317,7 +353,7 @@ pyro_loader_copy (const PyroLoadedModule *module, guint64 address, gsize size,
                   .size = MIN (size - done, COPY_SIZE),
                   .out = out + done };
 
-    iterate (on_copy, &copy);
+    pyro_loader_iterate (on_copy, &copy);
     done += copy.copied;
     if (copy.copied < copy.size)
       break;

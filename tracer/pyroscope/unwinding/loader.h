@@ -11,6 +11,7 @@
 #pragma once
 
 #include <glib.h>
+#include <link.h>
 
 G_BEGIN_DECLS
 
@@ -45,6 +46,20 @@ GPtrArray *pyro_loader_list (void);
  * copy. Returns how many bytes were copied. */
 gsize pyro_loader_copy (const PyroLoadedModule *module, guint64 address,
                         gsize size, guint8 *out);
+
+/* dl_iterate_phdr(), so that a fork() meanwhile does not leave the loader's
+ * lock behind in the child. FUNC must not allocate. */
+void pyro_loader_iterate (int (*func) (struct dl_phdr_info *, size_t, void *),
+                          gpointer data);
+
+/* Reads this process's memory without the danger of a fault: the pages of a
+ * file that was truncated below its mapping raise SIGBUS on a plain read.
+ * Returns how many bytes were copied. Where a seccomp filter refuses the
+ * system call, plain reads have to do. */
+gsize pyro_loader_read_memory (guint64 address, gsize size, void *out);
+
+/* Each page of it can be read now. Allocates nothing. */
+gboolean pyro_loader_is_readable (guint64 address, gsize size);
 
 /* Around fork(): the loader's lock is not held by a thread that the child will
  * not have. prepare waits at most 100 ms. */

@@ -27,6 +27,8 @@ typedef struct {
 typedef struct {
   PyroUnwindTables tables; /* first: it is what is published */
   PyroSegment *segments;
+  uintptr_t *starts;
+  uintptr_t *tops;
   GPtrArray *shared; /* of SharedTable, references */
   PyroRuleArray *rules;
 } Snapshot;
@@ -66,6 +68,8 @@ snapshot_free (gpointer data)
   Snapshot *snapshot = data;
 
   g_free (snapshot->segments);
+  g_free (snapshot->starts);
+  g_free (snapshot->tops);
   g_ptr_array_unref (snapshot->shared);
   pyro_rule_array_unref (snapshot->rules);
   g_free (snapshot);
@@ -314,6 +318,9 @@ publish (PyroModules *modules)
   guint i;
 
   snapshot->segments = g_new0 (PyroSegment, modules->loaded->len + 1);
+  snapshot->starts = g_new0 (uintptr_t, modules->loaded->len + 1);
+  snapshot->tops
+      = g_new0 (uintptr_t, modules->loaded->len / PYRO_TOPS_STEP + 1);
   snapshot->shared = g_ptr_array_new_with_free_func (shared_table_unref);
   snapshot->rules = pyro_rule_set_ref_array (modules->rules);
   for (i = 0; i < modules->loaded->len; i++) {
@@ -321,7 +328,10 @@ publish (PyroModules *modules)
 
     snapshot->segments[i].start = entry->module->start;
     snapshot->segments[i].limit = entry->module->limit;
-    snapshot->segments[i].table = entry->table->table;
+    pyro_segment_set_table (&snapshot->segments[i], entry->table->table);
+    snapshot->starts[i] = entry->module->start;
+    if (i % PYRO_TOPS_STEP == 0)
+      snapshot->tops[i / PYRO_TOPS_STEP] = entry->module->start;
     snapshot->segments[i].readable = entry->is_readable;
     if (own >= entry->module->start && own < entry->module->limit)
       snapshot->tables.own = &snapshot->segments[i];
@@ -333,6 +343,8 @@ publish (PyroModules *modules)
   snapshot->tables.generation = modules->generation;
   snapshot->tables.n_segments = modules->loaded->len;
   snapshot->tables.segments = snapshot->segments;
+  snapshot->tables.starts = snapshot->starts;
+  snapshot->tables.tops = snapshot->tops;
   snapshot->tables.rules = snapshot->rules->rules;
   snapshot->tables.context_start = modules->context_start;
   pyro_publish_tables (&snapshot->tables);

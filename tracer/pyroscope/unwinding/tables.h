@@ -93,66 +93,93 @@ typedef struct {
 typedef struct {
   uint32_t n_buckets;
   uint32_t n_rows;
-  uint64_t text_size;
-  const uint32_t *rows;
   uint32_t first[]; /* n_buckets + 1, then the rows */
 } PyroTable;
 
+/* 32 bytes: two to a cache line. Holds all that a look-up needs of the table.
+ */
 typedef struct {
   uintptr_t start;
   uintptr_t limit;
-  const PyroTable *table; /* NULL: no CFI at all */
-  bool readable;          /* the text may be read, not only executed */
+  const uint32_t *first; /* the table's, and behind it the rows */
+  uint32_t n_buckets;    /* 0: no CFI at all */
+  uint32_t readable;     /* the text may be read, not only executed */
 } PyroSegment;
+
+/* One in so many segments' starts stands in TOPS. */
+#define PYRO_TOPS_STEP 16
 
 struct _PyroUnwindTables {
   uint32_t generation; /* never 0, never the same twice */
   uint32_t n_segments; /* sorted by start, disjoint */
   const PyroSegment *segments;
-  const PyroSegment *own; /* where this very code lies, or NULL */
+  const uintptr_t *starts; /* of the segments: eight to a line, not two */
+  const uintptr_t *tops;   /* of starts */
+  const PyroSegment *own;  /* where this very code lies, or NULL */
   const PyroRule *rules;
   /* Where makecontext() lets a coroutine return to, or 0: the start of its
    * stack, which no CFI tells. */
   uintptr_t context_start;
 };
 
+static inline void
+pyro_segment_set_table (PyroSegment *segment, const PyroTable *table)
+{
+  segment->first = table != NULL ? table->first : NULL;
+  segment->n_buckets = table != NULL ? table->n_buckets : 0;
+}
+
+/* The index of the last of N ascending values that is not above ADDRESS, or 0.
+ */
+static inline uint32_t
+pyro_find_last (const uintptr_t *values, uint32_t n, uintptr_t address)
+{
+  const uintptr_t *base = values;
+
+  while (n > 1) {
+    uint32_t half = n / 2;
+
+    if (base[half] <= address)
+      base += half;
+    n -= half;
+  }
+  return (uint32_t)(base - values);
+}
+
 /* The segment that holds ADDRESS, or NULL. */
 static inline const PyroSegment *
 pyro_tables_find_segment (const PyroUnwindTables *tables, uintptr_t address)
 {
-  const PyroSegment *base;
-  uint32_t n;
+  const PyroSegment *segment;
+  uint32_t n_tops, from, n;
 
   if (tables == NULL || tables->n_segments == 0)
     return NULL;
-  base = tables->segments;
-  n = tables->n_segments;
-  while (n > 1) {
-    uint32_t half = n / 2;
-
-    if (base[half].start <= address)
-      base += half;
-    n -= half;
-  }
-  if (address < base->start || address >= base->limit)
+  n_tops = (tables->n_segments + PYRO_TOPS_STEP - 1) / PYRO_TOPS_STEP;
+  from = pyro_find_last (tables->tops, n_tops, address) * PYRO_TOPS_STEP;
+  n = tables->n_segments - from;
+  if (n > PYRO_TOPS_STEP)
+    n = PYRO_TOPS_STEP;
+  from += pyro_find_last (tables->starts + from, n, address);
+  segment = &tables->segments[from];
+  if (address < segment->start || address >= segment->limit)
     return NULL;
-  return base;
+  return segment;
 }
 
 /* The rule for ADDRESS, which lies in SEGMENT. */
 static inline uint32_t
 pyro_segment_find_rule (const PyroSegment *segment, uintptr_t address)
 {
-  const PyroTable *table = segment->table;
   uintptr_t offset = address - segment->start;
   const uint32_t *row;
-  uint32_t bucket, n, key;
+  uintptr_t bucket = offset >> PYRO_BUCKET_SHIFT;
+  uint32_t n, key;
 
-  if (table == NULL || offset >= table->text_size)
+  if (bucket >= segment->n_buckets)
     return PYRO_SPECIAL_NONE;
-  bucket = (uint32_t)(offset >> PYRO_BUCKET_SHIFT);
-  row = table->rows + table->first[bucket];
-  n = table->first[bucket + 1] - table->first[bucket];
+  row = segment->first + segment->n_buckets + 1 + segment->first[bucket];
+  n = segment->first[bucket + 1] - segment->first[bucket];
   /* The largest row with this key has this offset or a smaller one. */
   key = (uint32_t)(offset & (PYRO_BUCKET_SIZE - 1)) << PYRO_ROW_RULE_BITS
         | PYRO_ROW_RULE_MASK;

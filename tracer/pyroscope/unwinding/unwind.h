@@ -61,16 +61,15 @@ typedef struct {
 typedef struct _PyroUnwindTables PyroUnwindTables;
 typedef struct _PyroMemoryMap PyroMemoryMap;
 
-/* From pc to rule, for one thread: 4 KiB, zeroed at first. Only the thread's
- * own handler (or whoever walks on its behalf, one at a time) may use it. It
- * is never stale: entries carry the generation of the tables. */
+/* From pc to rule, for one thread: 2 KiB, zeroed at first. Only the thread's
+ * own handler (or whoever walks on its behalf, one at a time) may use it. It is
+ * never stale: it is emptied when the tables are of another generation. */
 #define PYRO_UNWIND_CACHE_SIZE 256
 typedef struct {
-  struct {
-    uintptr_t pc;
-    uint32_t rule;
-    uint32_t generation;
-  } entries[PYRO_UNWIND_CACHE_SIZE];
+  /* The pc without its low byte, which the entry's index tells, and the rule;
+   * 0: empty. */
+  uint64_t entries[PYRO_UNWIND_CACHE_SIZE];
+  uint32_t generation;
 } PyroUnwindCache;
 
 /* What a walk looks things up in. Each may be NULL: without tables nothing is

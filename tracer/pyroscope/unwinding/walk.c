@@ -19,27 +19,69 @@
 /* Not a PyroStackEnd: there is a caller. */
 #define GO_ON PYRO_STACK_N_ENDS
 
+#define CACHE_LINE 64
+
+/* An entry of the cache holds 22 bits of rule and 42 of pc >> 8. */
+#define CACHED_PC_LIMIT ((uintptr_t)1 << 50)
+
+/* A sample finds the caches of the processor filled with the application's
+ * data. Waiting for one line of ours after another would take most of a walk's
+ * time; asked for at once they come together. Bytes of the stack, of which a
+ * walk over twenty frames reads two or three KiB. */
+#define PREFETCHED_STACK 2048
+
+static inline void
+prepare_cache (const PyroUnwindSources *sources)
+{
+  PyroUnwindCache *cache = sources->cache;
+  unsigned i;
+
+  if (cache == NULL || sources->tables == NULL)
+    return;
+  if (cache->generation == sources->tables->generation) {
+    for (i = 0; i < sizeof cache->entries; i += CACHE_LINE)
+      __builtin_prefetch ((const char *)cache->entries + i);
+    return;
+  }
+  for (i = 0; i < PYRO_UNWIND_CACHE_SIZE; i++)
+    /* volatile: else the compiler may call memset. */
+    *(volatile uint64_t *)&cache->entries[i] = 0;
+  cache->generation = sources->tables->generation;
+}
+
+static inline void
+prefetch_stack (const PyroStackBounds *stack, uintptr_t sp)
+{
+  unsigned i;
+
+  for (i = 0; i < PREFETCHED_STACK && stack->high - sp > i; i += CACHE_LINE)
+    __builtin_prefetch ((const void *)(sp + i + (uintptr_t)stack->shift));
+}
+
+static uint32_t
+look_up_rule (const PyroUnwindTables *tables, uintptr_t pc)
+{
+  if (tables != NULL && pc == tables->context_start - 1)
+    return PYRO_SPECIAL_ROOT;
+  return pyro_tables_find_rule (tables, pc);
+}
+
 static inline uint32_t
 find_rule (const PyroUnwindSources *sources, uintptr_t pc)
 {
   PyroUnwindCache *cache = sources->cache;
-  const PyroUnwindTables *tables = sources->tables;
-  unsigned slot
+  unsigned index
       = (unsigned)((pc ^ pc >> 8 ^ pc >> 16) % PYRO_UNWIND_CACHE_SIZE);
+  uint64_t tag = (uint64_t)(pc >> 8) << PYRO_ROW_RULE_BITS;
   uint32_t rule;
 
-  if (cache != NULL && tables != NULL && cache->entries[slot].pc == pc
-      && cache->entries[slot].generation == tables->generation)
-    return cache->entries[slot].rule;
-  if (tables != NULL && pc == tables->context_start - 1)
-    rule = PYRO_SPECIAL_ROOT;
-  else
-    rule = pyro_tables_find_rule (tables, pc);
-  if (cache != NULL && tables != NULL) {
-    cache->entries[slot].pc = pc;
-    cache->entries[slot].rule = rule;
-    cache->entries[slot].generation = tables->generation;
-  }
+  if (cache == NULL || sources->tables == NULL || pc >= CACHED_PC_LIMIT)
+    return look_up_rule (sources->tables, pc);
+  if ((cache->entries[index] & ~(uint64_t)PYRO_ROW_RULE_MASK) == tag
+      && cache->entries[index] != 0)
+    return (uint32_t)cache->entries[index] & PYRO_ROW_RULE_MASK;
+  rule = look_up_rule (sources->tables, pc);
+  cache->entries[index] = tag | rule;
   return rule;
 }
 
@@ -445,6 +487,8 @@ pyro_unwind_by_tables (const PyroUnwindSources *sources,
   walk->rescued = false;
   walk->end = PYRO_STACK_UNKNOWN_STACK;
   if (regs->sp >= stack->low && regs->sp < stack->high) {
+    prepare_cache (sources);
+    prefetch_stack (stack, regs->sp);
     frame.regs = *regs;
     frame.stack = *stack;
     frame.exact = true;

@@ -96,7 +96,19 @@ function pyro_test_no_cfi_realigned
         sub     $4, %rsp
         and     $-64, %rsp
         sub     $256, %rsp
-        mov     %rax, (%rsp)
+        mov     %rax, %rdx
+        mov     %rsp, %rdi
+        mov     $40, %ecx /* with what the alignment skipped */
+        xor     %eax, %eax
+        sub     %rsp, %rdx
+        shr     $3, %rdx
+        cmp     %rdx, %rcx
+        cmova   %rdx, %rcx
+        lea     (%rsp, %rdx, 8), %rdx
+        rep stosq
+        .globl pyro_test_no_cfi_realigned_filled
+pyro_test_no_cfi_realigned_filled:
+        mov     %rdx, (%rsp)
         mov     $-16, %rbp
         nop
         mov     (%rsp), %rsp

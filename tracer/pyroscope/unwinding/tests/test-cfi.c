@@ -50,7 +50,7 @@ compile (Fixture *f)
   f->table = pyro_cfi_compile (&input, f->rules, &f->statistics);
   f->segment.start = TEXT;
   f->segment.limit = TEXT + TEXT_SIZE;
-  f->segment.table = f->table;
+  pyro_segment_set_table (&f->segment, f->table);
 }
 
 static guint32
@@ -456,7 +456,7 @@ test_debug_frame (Fixture *f, gconstpointer data)
   f->table = pyro_cfi_compile (&input, f->rules, &f->statistics);
   f->segment.start = TEXT;
   f->segment.limit = TEXT + TEXT_SIZE;
-  f->segment.table = f->table;
+  pyro_segment_set_table (&f->segment, f->table);
   g_assert_cmphex (rule_at (f, 0x40), ==, SP_RULE (8, 0));
   g_assert_cmphex (rule_at (f, 0x41), ==, SP_RULE (16, 0));
   g_assert_cmphex (rule_at (f, 0x60), ==, PYRO_SPECIAL_NONE);

@@ -60,10 +60,11 @@ set_up (Fixture *f, gconstpointer data)
   f->array = pyro_rule_set_ref_array (f->rules);
   f->segment.start = TEXT;
   f->segment.limit = TEXT + TEXT_SIZE;
-  f->segment.table = f->table;
+  pyro_segment_set_table (&f->segment, f->table);
   f->tables.generation = ++generation;
   f->tables.n_segments = 1;
   f->tables.segments = &f->segment;
+  f->tables.starts = f->tables.tops = &f->segment.start;
   f->tables.rules = f->array->rules;
   f->sources.tables = &f->tables;
   g_byte_array_unref (section);
@@ -354,7 +355,7 @@ test_cache (Fixture *f, gconstpointer data)
     g_assert_cmpint (f->walk.end, ==, PYRO_STACK_COMPLETE);
     g_assert_cmpuint (f->walk.depth, ==, 6);
   }
-  f->segment.table = NULL;
+  pyro_segment_set_table (&f->segment, NULL);
   f->tables.generation = ++generation;
   walk (f, PYRO_MAX_FRAMES);
   g_assert_cmpint (f->walk.end, ==, PYRO_STACK_NO_UNWIND_INFO);

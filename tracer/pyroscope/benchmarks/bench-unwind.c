@@ -1,0 +1,351 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Every unwinder on the same stacks: those of real pipelines, where a timer
+ * interrupts them. Each sample is walked by the tables three times (as the
+ * tracer does, with what happens to be in the caches; again, warm; and after
+ * the lines of the tables that it needs were flushed), then by libunwind's
+ * unw_step and unw_backtrace and by frame pointers, twice each.
+ *
+ * usage: bench-unwind [SECONDS-PER-PIPELINE]
+ */
+
+#include <gst/gst.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/time.h>
+#include <time.h>
+#include <x86intrin.h>
+
+#define UNW_LOCAL_ONLY
+#include <libunwind.h>
+
+#include "unwinding/memory-map.h"
+#include "unwinding/modules.h"
+#include "unwinding/reference-libunwind.h"
+#include "unwinding/registers.h"
+#include "unwinding/tables.h"
+#include "unwinding/tests/pipelines.h"
+
+#define MAX_SAMPLES 100000
+#define N_WARM 8
+
+typedef enum {
+  TABLES,      /* as the tracer does */
+  TABLES_WARM, /* the fastest of N_WARM repetitions */
+  TABLES_COLD, /* flushed */
+  STEP,        /* unw_step, the first time on this stack */
+  STEP_WARM,   /* the second */
+  BACKTRACE,   /* unw_backtrace, from the handler: its own frames count */
+  BACKTRACE_WARM,
+  FRAME_POINTERS,
+  N_WAYS,
+} Way;
+
+static const char *way_names[N_WAYS]
+    = { "tables, as sampled",   "tables, warm",    "tables, flushed",
+        "unw_step, first",      "unw_step, again", "unw_backtrace, first",
+        "unw_backtrace, again", "frame pointers" };
+
+typedef struct {
+  guint64 ticks[N_WAYS];
+  guint16 frames[N_WAYS]; /* 0: not measured */
+  guint8 tables_end, step_end, frame_pointers_end;
+  guint8 rescued;
+} Sample;
+
+static Sample *samples;
+static guint n_samples;
+static __thread PyroUnwindCache cache;
+
+/* Every line that a walk over these pcs reads of the tables. */
+static void
+flush (const PyroUnwindTables *tables, const uintptr_t *pcs, guint depth)
+{
+  guint i, j;
+
+  for (i = 0; i < depth; i++) {
+    const PyroSegment *segment
+        = pyro_tables_find_segment (tables, pcs[i] - (i > 0));
+    const guint32 *rows;
+    gsize bucket;
+
+    if (segment == NULL)
+      continue;
+    bucket = (pcs[i] - segment->start) >> PYRO_BUCKET_SHIFT;
+    if (bucket >= segment->n_buckets)
+      continue;
+    rows = segment->first + segment->n_buckets + 1;
+    for (j = segment->first[bucket]; j < segment->first[bucket + 1]; j += 8)
+      _mm_clflush (&rows[j]);
+    _mm_clflush (&segment->first[bucket]);
+  }
+  for (i = 0; i < tables->n_segments; i++) {
+    _mm_clflush (&tables->segments[i]);
+    _mm_clflush (&tables->starts[i]);
+    _mm_clflush (&tables->tops[i / PYRO_TOPS_STEP]);
+  }
+  for (i = 0; i < sizeof cache; i += 64)
+    _mm_clflush ((char *)&cache + i);
+  _mm_mfence ();
+}
+
+static guint64
+ticks (void)
+{
+  unsigned core;
+
+  return __rdtscp (&core);
+}
+
+static void
+measure (Sample *sample, const ucontext_t *context)
+{
+  PyroUnwindSources sources = { .cache = &cache };
+  uintptr_t pcs[PYRO_MAX_FRAMES];
+  void *backtrace[PYRO_MAX_FRAMES];
+  PyroStackBounds stack;
+  PyroRegisters regs;
+  PyroWalk walk;
+  guint64 begin;
+  guint i;
+
+  begin = ticks ();
+  sources.tables = pyro_modules_published ();
+  sources.map = pyro_memory_map_published ();
+  pyro_registers_from_ucontext (&regs, context);
+  if (!pyro_memory_map_find_own_stack (sources.map, regs.sp, &stack)) {
+    sample->tables_end = PYRO_STACK_UNKNOWN_STACK;
+    return;
+  }
+  pyro_unwind_by_tables (&sources, &regs, &stack, pcs, PYRO_MAX_FRAMES, &walk);
+  sample->ticks[TABLES] = ticks () - begin;
+  sample->frames[TABLES] = walk.depth;
+  sample->tables_end = (guint8)walk.end;
+  sample->rescued = walk.rescued;
+
+  sample->ticks[TABLES_WARM] = G_MAXUINT64;
+  sample->frames[TABLES_WARM] = walk.depth;
+  for (i = 0; i < N_WARM; i++) {
+    begin = ticks ();
+    pyro_unwind_by_tables (&sources, &regs, &stack, pcs, PYRO_MAX_FRAMES,
+                           &walk);
+    sample->ticks[TABLES_WARM]
+        = MIN (sample->ticks[TABLES_WARM], ticks () - begin);
+  }
+
+  flush (sources.tables, pcs, walk.depth);
+  memset (&cache, 0, sizeof cache);
+  for (i = 0; i < sizeof cache; i += 64)
+    _mm_clflush ((char *)&cache + i);
+  _mm_mfence ();
+  begin = ticks ();
+  pyro_unwind_by_tables (&sources, &regs, &stack, pcs, PYRO_MAX_FRAMES, &walk);
+  sample->ticks[TABLES_COLD] = ticks () - begin;
+  sample->frames[TABLES_COLD] = walk.depth;
+
+  for (i = 0; i < 2; i++) {
+    begin = ticks ();
+    pyro_unwind_by_libunwind (&sources, &regs, &stack, pcs, PYRO_MAX_FRAMES,
+                              &walk);
+    sample->ticks[STEP + i] = ticks () - begin;
+    sample->step_end = (guint8)walk.end;
+    if (walk.end != PYRO_STACK_BUSY)
+      sample->frames[STEP + i] = walk.depth;
+  }
+  for (i = 0; i < 2; i++) {
+    int n;
+
+    begin = ticks ();
+    n = unw_backtrace (backtrace, PYRO_MAX_FRAMES);
+    sample->ticks[BACKTRACE + i] = ticks () - begin;
+    sample->frames[BACKTRACE + i] = (guint16)MAX (n, 0);
+  }
+  begin = ticks ();
+  pyro_unwind_by_frame_pointers (&sources, &regs, &stack, pcs, PYRO_MAX_FRAMES,
+                                 &walk);
+  sample->ticks[FRAME_POINTERS] = ticks () - begin;
+  sample->frames[FRAME_POINTERS] = walk.depth;
+  sample->frame_pointers_end = (guint8)walk.end;
+}
+
+static void
+on_tick (int signo, siginfo_t *info, void *context)
+{
+  guint n = __atomic_fetch_add (&n_samples, 1, __ATOMIC_RELAXED);
+
+  if (n < MAX_SAMPLES)
+    measure (&samples[n], context);
+}
+
+static void
+set_timer (gint microseconds)
+{
+  struct itimerval timer = { { 0, microseconds }, { 0, microseconds } };
+
+  setitimer (ITIMER_PROF, &timer, NULL);
+}
+
+static gdouble
+ticks_per_ns (void)
+{
+  static gdouble result;
+  struct timespec begin, end;
+  guint64 first, last;
+
+  if (result > 0)
+    return result;
+  clock_gettime (CLOCK_MONOTONIC, &begin);
+  first = ticks ();
+  g_usleep (200 * 1000);
+  clock_gettime (CLOCK_MONOTONIC, &end);
+  last = ticks ();
+  result = (gdouble)(last - first)
+           / ((gdouble)(end.tv_sec - begin.tv_sec) * 1e9
+              + (gdouble)(end.tv_nsec - begin.tv_nsec));
+  return result;
+}
+
+static int
+compare_doubles (const void *a, const void *b)
+{
+  gdouble one = *(const gdouble *)a, other = *(const gdouble *)b;
+
+  return one < other ? -1 : one > other;
+}
+
+/* Nanoseconds a frame over all stacks, and the quantiles of a whole walk. */
+static void
+print_way (Way way, guint n)
+{
+  gdouble *walks = g_new (gdouble, n);
+  gdouble sum_ns = 0, sum_frames = 0;
+  guint i, used = 0;
+
+  for (i = 0; i < n; i++) {
+    if (samples[i].frames[way] == 0)
+      continue;
+    walks[used] = (gdouble)samples[i].ticks[way] / ticks_per_ns ();
+    sum_ns += walks[used++];
+    sum_frames += samples[i].frames[way];
+  }
+  if (used > 0) {
+    qsort (walks, used, sizeof *walks, compare_doubles);
+    g_print ("  %-22s %8.1f %9.0f %9.0f %9.0f %9.0f\n", way_names[way],
+             sum_ns / sum_frames, walks[used / 2], walks[used * 99 / 100],
+             walks[(guint64)used * 999 / 1000], walks[used - 1]);
+  }
+  g_free (walks);
+}
+
+static void
+print_results (const char *name, guint n)
+{
+  guint complete[3] = { 0 }, rescued = 0, depth = 0, i;
+  guint n_step = 0;
+
+  for (i = 0; i < n; i++) {
+    complete[0] += samples[i].tables_end == PYRO_STACK_COMPLETE;
+    rescued += samples[i].rescued;
+    depth += samples[i].frames[TABLES];
+    if (samples[i].frames[STEP] > 0) {
+      /* libunwind says success at what it takes for the end of the chain; it
+       * is the root only if the tables, too, saw as many frames. */
+      complete[1] += samples[i].step_end == PYRO_STACK_COMPLETE
+                     && samples[i].tables_end == PYRO_STACK_COMPLETE
+                     && samples[i].frames[STEP] >= samples[i].frames[TABLES];
+      n_step++;
+    }
+    complete[2]
+        += samples[i].frame_pointers_end == PYRO_STACK_COMPLETE
+           && samples[i].frames[FRAME_POINTERS] >= samples[i].frames[TABLES];
+  }
+  g_print ("\n%s: %u stacks of %.1f frames\n"
+           "  complete: tables %.2f %% (rescued leaves %.1f %%), libunwind "
+           "%.1f %%, frame pointers %.1f %%\n",
+           name, n, n > 0 ? (gdouble)depth / n : 0,
+           n > 0 ? 100.0 * complete[0] / n : 0, n > 0 ? 100.0 * rescued / n : 0,
+           n_step > 0 ? 100.0 * complete[1] / n_step : 0,
+           n > 0 ? 100.0 * complete[2] / n : 0);
+  g_print ("  %-22s %8s %9s %9s %9s %9s   (ns)\n", "", "a frame", "median",
+           "p99", "p99.9", "max");
+  for (i = 0; i < N_WAYS; i++)
+    print_way (i, n);
+}
+
+static void
+print_tables (PyroModules *modules)
+{
+  PyroModulesStatistics statistics;
+  gdouble mebibytes;
+
+  pyro_modules_get_statistics (modules, &statistics);
+  mebibytes = (gdouble)statistics.text_size / (1 << 20);
+  g_print ("  tables: %u segments, %.1f MiB of text, %.1f KiB and %.3f ms a "
+           "MiB, %u rules beside the rows\n",
+           statistics.n_segments, mebibytes,
+           (gdouble)statistics.table_size / 1024 / mebibytes,
+           (gdouble)statistics.compile_ns / 1e6 / mebibytes,
+           statistics.n_rules);
+}
+
+static void
+run (const PyroTestPipeline *pipeline, guint seconds)
+{
+  GError *error = NULL;
+  GstElement *element = gst_parse_launch (pipeline->description, &error);
+  PyroModules *modules;
+  PyroMemoryWatch *watch;
+  guint i;
+
+  if (element == NULL || error != NULL) {
+    g_print ("\n%s: cannot be built: %s\n", pipeline->name,
+             error != NULL ? error->message : "unknown reason");
+    g_clear_error (&error);
+    g_clear_pointer (&element, gst_object_unref);
+    return;
+  }
+  memset (samples, 0, MAX_SAMPLES * sizeof *samples);
+  n_samples = 0;
+  gst_element_set_state (element, GST_STATE_PLAYING);
+  gst_element_get_state (element, NULL, NULL, 20 * GST_SECOND);
+  modules = pyro_modules_new (TRUE);
+  watch = pyro_memory_watch_new ();
+  pyro_modules_refresh (modules);
+  pyro_memory_watch_refresh (watch, NULL);
+  set_timer (4000);
+  for (i = 0; i < seconds * 10; i++) {
+    g_usleep (100 * 1000);
+    pyro_modules_refresh (modules);
+    pyro_memory_watch_refresh (watch, NULL);
+  }
+  set_timer (0);
+  g_usleep (50 * 1000);
+  gst_element_set_state (element, GST_STATE_NULL);
+  gst_object_unref (element);
+  print_results (pipeline->name, MIN (n_samples, MAX_SAMPLES));
+  print_tables (modules);
+  pyro_memory_watch_free (watch);
+  pyro_modules_free (modules);
+}
+
+int
+main (int argc, char **argv)
+{
+  struct sigaction action
+      = { .sa_sigaction = on_tick, .sa_flags = SA_SIGINFO | SA_RESTART };
+  guint seconds = 10;
+  gsize i;
+
+  gst_init (&argc, &argv);
+  if (argc > 1)
+    seconds = (guint)g_ascii_strtoull (argv[1], NULL, 10);
+  samples = g_new0 (Sample, MAX_SAMPLES);
+  pyro_reference_libunwind_warm_up ();
+  sigfillset (&action.sa_mask);
+  sigaction (SIGPROF, &action, NULL);
+  for (i = 0; i < G_N_ELEMENTS (pyro_test_pipelines); i++)
+    run (&pyro_test_pipelines[i], seconds);
+  g_free (samples);
+  return 0;
+}
