@@ -167,6 +167,8 @@ on_change_state_pre (GObject *tracer, GstClockTime ts, GstElement *element,
   /* gst-inspect-1.0 makes elements, too, and sets them to NULL. */
   if (GST_STATE_TRANSITION_NEXT (transition) > GST_STATE_NULL)
     sign_of_life ();
+  if (GST_OBJECT_PARENT (element) == NULL && current_stack () != NULL)
+    pyro_nodes_check_name (element);
   enter_element (element, PYRO_HOOK_STATE, FRAME);
 }
 

@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "libraries.h"
 #include "numberless.h"
 
 guint pyro_nodes_epoch = 1;
@@ -108,14 +109,17 @@ pyro_nodes_forget_place (GstElement *element)
   GST_OBJECT_UNLOCK (element);
 }
 
-/* The names from the topmost ancestor down, joined by '/'. */
+/* The names from the topmost ancestor down, joined by "/". *TOP is that
+ * ancestor if it is a bin other than OBJECT (transfer full), *PIPELINE its
+ * name. */
 static gchar *
-describe_path (GstObject *object, gchar **pipeline)
+describe_path (GstObject *object, GstElement **top, gchar **pipeline)
 {
   GString *path = g_string_new (NULL);
   GstObject *current = gst_object_ref (object);
 
   *pipeline = NULL;
+  *top = NULL;
   for (guint depth = 0; current != NULL && depth < MAX_DEPTH; depth++) {
     g_autofree gchar *name = gst_object_get_name (current);
     GstObject *parent = gst_object_get_parent (current);
@@ -123,8 +127,11 @@ describe_path (GstObject *object, gchar **pipeline)
     if (depth > 0)
       g_string_prepend_c (path, '/');
     g_string_prepend (path, name != NULL ? name : "(unnamed)");
-    if (parent == NULL && GST_IS_BIN (current))
+    if (parent == NULL && GST_IS_BIN (current)) {
       *pipeline = g_strdup (name);
+      if (current != object)
+        *top = gst_object_ref (current);
+    }
     gst_object_unref (current);
     current = parent;
   }
@@ -133,10 +140,27 @@ describe_path (GstObject *object, gchar **pipeline)
   return g_string_free (path, FALSE);
 }
 
-/* Called with the lock. The strings are copied. */
+/* Where the code of a factory's elements is. */
+static const gchar *
+find_library (GstElementFactory *factory)
+{
+  GstPlugin *plugin = NULL;
+  const gchar *path = NULL, *library = "";
+
+  if (factory != NULL)
+    plugin = gst_plugin_feature_get_plugin (GST_PLUGIN_FEATURE (factory));
+  if (plugin != NULL)
+    path = gst_plugin_get_filename (plugin);
+  if (path != NULL)
+    library = pyro_library_name (path);
+  g_clear_object (&plugin);
+  return library;
+}
+
+/* Called with the lock. LIBRARY is interned, the others are copied. */
 static guint32
 intern (const gchar *pipeline, const gchar *path, const gchar *element,
-        const gchar *factory, gboolean numberless)
+        const gchar *factory, const gchar *library, gboolean numberless)
 {
   g_autofree gchar *key = g_strconcat (path, "\n", factory, NULL);
   guint32 id = GPOINTER_TO_UINT (g_hash_table_lookup (registry.by_name, key));
@@ -149,10 +173,11 @@ intern (const gchar *pipeline, const gchar *path, const gchar *element,
     g_autofree gchar *short_path = pyro_strip_numbers (path);
     g_autofree gchar *short_element = pyro_strip_numbers (element);
 
-    return intern (short_pipeline, short_path, short_element, factory, TRUE);
+    return intern (short_pipeline, short_path, short_element, factory, library,
+                   TRUE);
   }
   if (registry.n >= PYRO_MAX_NODES - 1 && strcmp (path, TOO_MANY) != 0)
-    return intern ("", TOO_MANY, TOO_MANY, "", TRUE);
+    return intern ("", TOO_MANY, TOO_MANY, "", library, TRUE);
 
   id = registry.n++;
   node = g_new (PyroNode, 1);
@@ -160,6 +185,7 @@ intern (const gchar *pipeline, const gchar *path, const gchar *element,
   node->path = g_strdup (path);
   node->element = g_strdup (element);
   node->factory = g_strdup (factory);
+  node->library = library;
   __atomic_store_n (&registry.nodes[id], node, __ATOMIC_RELEASE);
   g_hash_table_insert (registry.by_name, g_steal_pointer (&key),
                        GUINT_TO_POINTER (id));
@@ -215,6 +241,7 @@ pyro_nodes_resolve_element (GstElement *element)
   g_autofree gchar *path = NULL;
   g_autofree gchar *pipeline = NULL;
   g_autofree gchar *name = NULL;
+  g_autoptr (GstElement) top = NULL;
   GstElementFactory *factory;
   PyroPadNodes nodes;
   guint changes;
@@ -222,17 +249,21 @@ pyro_nodes_resolve_element (GstElement *element)
   if (look_up (element, &nodes, &changes))
     return nodes.own;
 
-  path = describe_path (GST_OBJECT (element), &pipeline);
+  path = describe_path (GST_OBJECT (element), &top, &pipeline);
   name = gst_object_get_name (GST_OBJECT (element));
   factory = gst_element_get_factory (element);
 
   g_mutex_lock (&registry.lock);
   nodes.own = intern (pipeline != NULL ? pipeline : "", path,
                       name != NULL ? name : "",
-                      factory != NULL ? GST_OBJECT_NAME (factory) : "", FALSE);
+                      factory != NULL ? GST_OBJECT_NAME (factory) : "",
+                      find_library (factory), FALSE);
   g_mutex_unlock (&registry.lock);
   nodes.peer = nodes.own;
   remember (element, &nodes, FALSE, changes);
+  /* So that pyro_nodes_check_name() knows that its name is in use. */
+  if (top != NULL)
+    pyro_nodes_resolve_element (top);
   return nodes.own;
 }
 
@@ -294,6 +325,20 @@ pyro_nodes_resolve_pad (GstPad *pad, PyroPadNodes *nodes)
   if (nodes->peer == 0)
     nodes->peer = nodes->own;
   return remember (pad, nodes, through_ghost, changes) ? epoch : 0;
+}
+
+void
+pyro_nodes_check_name (GstElement *element)
+{
+  g_autofree gchar *name = NULL;
+  PyroPadNodes nodes;
+  guint changes;
+
+  if (!look_up (element, &nodes, &changes))
+    return;
+  name = gst_object_get_name (GST_OBJECT (element));
+  if (g_strcmp0 (name, pyro_nodes_get (nodes.own)->element) != 0)
+    pyro_nodes_forget_place (element);
 }
 
 void

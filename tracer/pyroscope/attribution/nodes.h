@@ -22,6 +22,8 @@ typedef struct {
   const gchar *path;     /* "pipeline0/bin0/queue0" */
   const gchar *element;  /* "queue0" */
   const gchar *factory;  /* "queue", or "" */
+  const gchar *library;  /* its plugin's, as pyro_library_name(); "": it is in
+                          * the program itself */
 } PyroNode;
 
 /* An application that goes on making pipelines must not make the registry grow
@@ -56,6 +58,10 @@ void pyro_nodes_forget_link (GstPad *a, GstPad *b);
 
 /* ELEMENT was put into a bin or taken out of one. */
 void pyro_nodes_forget_place (GstElement *element);
+
+/* ELEMENT, which has no parent, may have been renamed since it was resolved:
+ * there is no hook for that, and elements in bins cannot be. */
+void pyro_nodes_check_name (GstElement *element);
 
 /* The node of ELEMENT; never 0. Takes a lock of the registry's, and before it
  * the object locks of ELEMENT and its ancestors, one at a time. */
