@@ -155,7 +155,9 @@ def end_to_end(profile, environment, url):
     gstreamer-native's where that is tested."""
     log = profile.results / "end-to-end.xml"
     log.unlink(missing_ok=True)
-    environment = dict(environment)
+    # Only here: the tracer takes every GST_PYROSCOPE_ name for a setting.
+    environment = dict(environment, GST_PYROSCOPE_INSPECT=str(
+        profile.files / "gst-pyroscope-inspect"))
     if url:
         environment["PYROSCOPE_URL"] = url
     if "PYROSCOPE_PUSHSERVER" not in environment:
