@@ -13,5 +13,21 @@ for argument; do
   esac
 done
 build=$target/.build-release
-meson configure "$build" --prefix "$prefix"
-meson install -C "$build"
+quietly "$build.log" meson configure "$build" --prefix "$prefix"
+quietly "$build.log" ninja -C "$build"
+
+as_root=()
+existing=${DESTDIR-}$prefix
+while [ ! -e "$existing" ]; do
+  existing=$(dirname -- "$existing")
+done
+if [ ! -w "$existing" ]; then
+  command -v sudo >/dev/null \
+    || die "$existing cannot be written: run this as root, or give prefix=DIR"
+  echo "install: as root, through sudo, since $existing cannot be written"
+  as_root=(sudo)
+  [ -z "${DESTDIR-}" ] || as_root+=(env "DESTDIR=$DESTDIR")
+fi
+# Root's, perhaps, from the last time.
+rm -f "$build/meson-logs/install-log.txt"
+"${as_root[@]}" meson install -C "$build" --no-rebuild
