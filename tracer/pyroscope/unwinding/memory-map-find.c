@@ -36,7 +36,7 @@ pyro_memory_map_find_stack (const PyroMemoryMap *map, uintptr_t sp,
     return false;
   /* The page of sp is there even where the mapping has grown since. */
   bottom = sp < base->start ? sp & ~(uintptr_t)(PAGE_SIZE - 1) : base->start;
-  out->low = sp - bottom < RED_ZONE ? bottom : sp - RED_ZONE;
+  out->low = sp > bottom + RED_ZONE ? sp - RED_ZONE : bottom;
   out->high = base->limit;
   out->shift = 0;
   return true;

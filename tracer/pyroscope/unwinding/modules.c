@@ -2,6 +2,7 @@
 
 #include "modules.h"
 
+#include <string.h>
 #include <sys/auxv.h>
 
 #include "cfi-compiler.h"
@@ -9,6 +10,7 @@
 #include "eh-frame.h"
 #include "loader.h"
 #include "published.h"
+#include "signal-return.h"
 
 /* A table that several snapshots refer to. */
 typedef struct {
@@ -44,6 +46,7 @@ struct _PyroModules {
 
   PyroRuleSet *rules;
   guintptr context_start;
+  guint64 signal_return;
   Snapshot *published;
   GPtrArray *retired; /* of Snapshot */
   guint32 generation;
@@ -277,6 +280,8 @@ add_loaded (PyroModules *modules, const PyroLoadedModule *loaded, GArray *list)
             += (guint64)(g_get_monotonic_time () - before) * 1000;
       }
     }
+    if (strcmp (entry.module->path, "[vdso]") == 0)
+      modules->signal_return = pyro_find_signal_return (loaded);
     g_array_append_val (list, entry);
   }
   if (section != NULL)
@@ -347,6 +352,7 @@ publish (PyroModules *modules)
   snapshot->tables.tops = snapshot->tops;
   snapshot->tables.rules = snapshot->rules->rules;
   snapshot->tables.context_start = modules->context_start;
+  snapshot->tables.signal_return = (uintptr_t)modules->signal_return;
   pyro_publish_tables (&snapshot->tables);
   if (modules->published != NULL)
     g_ptr_array_add (modules->retired, modules->published);

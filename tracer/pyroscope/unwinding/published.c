@@ -14,10 +14,10 @@ pyro_modules_published (void)
 
 /* Sequentially consistent, because the caller goes on to look whether a
  * handler is running: that read must not come first. */
-const PyroUnwindTables *
+void
 pyro_publish_tables (const PyroUnwindTables *tables)
 {
-  return __atomic_exchange_n (&published_tables, tables, __ATOMIC_SEQ_CST);
+  __atomic_store_n (&published_tables, tables, __ATOMIC_SEQ_CST);
 }
 
 const PyroMemoryMap *
@@ -26,8 +26,8 @@ pyro_memory_map_published (void)
   return __atomic_load_n (&published_map, __ATOMIC_ACQUIRE);
 }
 
-const PyroMemoryMap *
+void
 pyro_publish_memory_map (const PyroMemoryMap *map)
 {
-  return __atomic_exchange_n (&published_map, map, __ATOMIC_SEQ_CST);
+  __atomic_store_n (&published_map, map, __ATOMIC_SEQ_CST);
 }

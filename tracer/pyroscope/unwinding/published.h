@@ -15,6 +15,5 @@
  * the first refresh is done with tables, else NULL. Handler-safe. */
 const PyroUnwindTables *pyro_modules_published (void);
 
-/* Returns what was published before. */
-const PyroUnwindTables *pyro_publish_tables (const PyroUnwindTables *tables);
-const PyroMemoryMap *pyro_publish_memory_map (const PyroMemoryMap *map);
+void pyro_publish_tables (const PyroUnwindTables *tables);
+void pyro_publish_memory_map (const PyroMemoryMap *map);

@@ -120,6 +120,8 @@ struct _PyroUnwindTables {
   /* Where makecontext() lets a coroutine return to, or 0: the start of its
    * stack, which no CFI tells. */
   uintptr_t context_start;
+  /* Where signal handlers return to if no CFI tells that either, or 0. */
+  uintptr_t signal_return;
 };
 
 static inline void

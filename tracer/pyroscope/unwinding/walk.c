@@ -63,6 +63,12 @@ look_up_rule (const PyroUnwindTables *tables, uintptr_t pc)
 {
   if (tables != NULL && pc == tables->context_start - 1)
     return PYRO_SPECIAL_ROOT;
+#if defined(__aarch64__)
+  /* PC may be its address minus 1, or the interrupted one in it. */
+  if (tables != NULL && tables->signal_return != 0
+      && pc + 1 - tables->signal_return <= 8)
+    return PYRO_SPECIAL_SIGNAL;
+#endif
   return pyro_tables_find_rule (tables, pc);
 }
 

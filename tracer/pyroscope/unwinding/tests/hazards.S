@@ -29,6 +29,7 @@ function pyro_test_stepped_call
         popf
         .cfi_def_cfa_offset 16
         nop
+.Lnot_behind_a_call:
         call    *%rax
         pushf
         .cfi_def_cfa_offset 24
@@ -67,7 +68,7 @@ function pyro_test_no_cfi_large
         rep stosq
         .globl pyro_test_no_cfi_large_filled
 pyro_test_no_cfi_large_filled:
-        lea     pyro_test_stepped_call(%rip), %rax
+        lea     .Lnot_behind_a_call(%rip), %rax
         mov     %rax, 8(%rsp)
         mov     %rax, 0x18(%rsp)
         mov     $-16, %rbp
