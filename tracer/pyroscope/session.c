@@ -11,6 +11,7 @@
 
 #include "aggregate.h"
 #include "attribution/hooks.h"
+#include "attribution/interposition.h"
 #include "attribution/nodes.h"
 #include "cpu-profile.h"
 #include "log.h"
@@ -23,8 +24,14 @@
 
 #define GST_CAT_DEFAULT pyro_debug
 
-/* How often rings are emptied and threads looked for. */
+/* How often rings are emptied and threads looked for. Each waking costs 20 to
+ * 40 us, whatever there is to do. Measured (two cores, Linux 6.18), in percent
+ * of one core, with 2, 100 and 1000 threads: none of them busy 0.06, 0.12,
+ * 0.14; one of them busy 0.16, 0.17, 0.20. */
 #define TICK_US 20000
+/* While no threads come. */
+#define STEADY_TICK_US 50000
+#define STEADY_AFTER_TICKS 50
 /* While no thread uses the CPU. */
 #define IDLE_TICK_US 100000
 #define IDLE_AFTER_TICKS 25
@@ -83,7 +90,7 @@ struct _PyroSession {
   gint64 signal_since;
   gint64 map_time, map_pause; /* when it was read, how long that has to do */
   gint64 map_paid;            /* until when reading it was paid for */
-  guint idle_ticks;
+  guint idle_ticks, steady_ticks;
   gboolean map_is_old;
   gboolean signal_lost;
   PyroSessionStats stats;
@@ -286,6 +293,7 @@ tick (PyroSession *session)
     /* New threads have new stacks. */
     session->map_is_old = TRUE;
     session->map_pause = MIN_MAP_PAUSE_US;
+    session->steady_ticks = session->idle_ticks = 0;
   }
   if (pyro_modules_refresh (kept.modules))
     session->map_pause = MIN_MAP_PAUSE_US;
@@ -346,8 +354,13 @@ begin (PyroSession *session)
 static void
 sleep_until_next_tick (PyroSession *session)
 {
-  gint64 us = session->idle_ticks < IDLE_AFTER_TICKS ? TICK_US : IDLE_TICK_US;
+  gint64 us = TICK_US;
   struct timespec deadline;
+
+  if (session->idle_ticks >= IDLE_AFTER_TICKS)
+    us = IDLE_TICK_US;
+  else if (session->steady_ticks >= STEADY_AFTER_TICKS)
+    us = STEADY_TICK_US;
 
   clock_gettime (CLOCK_MONOTONIC, &deadline);
   deadline.tv_nsec += us * 1000;
@@ -392,6 +405,7 @@ collect (void *data)
   begin (session);
   while (!__atomic_load_n (&session->stop_wanted, __ATOMIC_ACQUIRE)) {
     session->idle_ticks++;
+    session->steady_ticks++;
     tick (session);
     fulfil_wishes (session);
     sleep_until_next_tick (session);
@@ -522,6 +536,7 @@ void
 pyro_session_fork_prepare (void)
 {
   pyro_nodes_fork_prepare ();
+  pyro_interposition_fork_prepare ();
   pyro_modules_fork_prepare ();
 }
 
@@ -529,6 +544,7 @@ void
 pyro_session_fork_parent (void)
 {
   pyro_modules_fork_done (FALSE);
+  pyro_interposition_fork_done (FALSE);
   pyro_nodes_fork_done ();
 }
 
@@ -536,6 +552,7 @@ void
 pyro_session_fork_child (PyroSession *session)
 {
   pyro_modules_fork_done (TRUE);
+  pyro_interposition_fork_done (TRUE);
   pyro_nodes_fork_done ();
   pyro_threads_forget ();
   memset (&kept, 0, sizeof kept);

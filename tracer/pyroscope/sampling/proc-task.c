@@ -75,10 +75,13 @@ pyro_proc_read_name (pid_t tid, gchar name[PYRO_THREAD_NAME_SIZE])
   return TRUE;
 }
 
+typedef enum { MASK_ITS_OWN, MASK_ANOTHER, MASK_UNCERTAIN } MaskState;
+
 /* Calls that wait with another signal mask than the thread's own. "syscall" is
- * "running", or the number and six arguments of the call. */
-static gboolean
-waits_with_another_mask (pid_t tid)
+ * the number and six arguments of the call, or "running": then the thread may
+ * just be coming out of such a call. */
+static MaskState
+mask_state (pid_t tid)
 {
   static const struct {
     glong number;
@@ -91,9 +94,10 @@ waits_with_another_mask (pid_t tid)
   gchar *at;
   glong number;
 
-  if (!read_task_file (tid, "syscall", text, sizeof text)
-      || !g_ascii_isdigit (text[0]))
-    return FALSE;
+  if (!read_task_file (tid, "syscall", text, sizeof text))
+    return MASK_ITS_OWN; /* as far as one can know */
+  if (!g_ascii_isdigit (text[0]))
+    return MASK_UNCERTAIN;
   number = strtol (text, &at, 10);
   for (guint i = 0; i < G_N_ELEMENTS (calls); i++) {
     guint64 argument = 1;
@@ -102,16 +106,16 @@ waits_with_another_mask (pid_t tid)
       continue;
     for (gint n = 0; n <= calls[i].mask; n++)
       argument = g_ascii_strtoull (at, &at, 16);
-    return argument != 0;
+    return argument != 0 ? MASK_ANOTHER : MASK_ITS_OWN;
   }
-  return FALSE;
+  return MASK_ITS_OWN;
 }
 
 gboolean
 pyro_proc_read_status (pid_t tid, PyroTaskStatus *status)
 {
   gchar text[4096];
-  gboolean masked = waits_with_another_mask (tid);
+  MaskState before = mask_state (tid), after;
   const gchar *blocked;
 
   if (!read_task_file (tid, "status", text, sizeof text))
@@ -123,8 +127,10 @@ pyro_proc_read_status (pid_t tid, PyroTaskStatus *status)
   }
   status->blocked_signals
       = g_ascii_strtoull (blocked + strlen ("\nSigBlk:"), NULL, 16);
-  if (masked || waits_with_another_mask (tid))
+  after = mask_state (tid);
+  if (before == MASK_ANOTHER || after == MASK_ANOTHER)
     status->blocked_signals = G_MAXUINT64;
+  status->is_certain = before != MASK_UNCERTAIN && after != MASK_UNCERTAIN;
   /* The name in "status" is escaped, that in "comm" is not. */
   return pyro_proc_read_name (tid, status->name);
 }

@@ -18,6 +18,8 @@ typedef struct {
    * another mask in force (sigwaitinfo() unblocks what it waits for): its own
    * is not shown then. */
   guint64 blocked_signals;
+  /* FALSE: the thread is running, perhaps out of such a call. Look again. */
+  gboolean is_certain;
 } PyroTaskStatus;
 
 /* How many threads there are: one system call. 0: /proc cannot be read. */

@@ -19,6 +19,9 @@
 #define MAX_ACCOUNT_WAIT_US 640000
 #define MAX_RETRY_WAIT_US 2560000
 
+#define NEW_THREAD_NS (NS_PER_S / 1000)
+#define MAX_LOOKS 3
+
 /* A signal that is on its way: kernels tick with 100 Hz or more. */
 #define IN_FLIGHT_NS (NS_PER_S / 20)
 
@@ -133,13 +136,16 @@ pyro_thread_account (PyroThread *thread, gint64 now,
   if (thread->armed || now < thread->account_time)
     return FALSE;
   pyro_thread_tell_rest (thread, thread->reason, sink, data);
-  if (thread->told_ns != before)
+  /* Our own threads do a bit at each tick. */
+  if (thread->told_ns != before && thread->reason != PYRO_UNSAMPLED_OWN)
     thread->account_wait = MIN_ACCOUNT_WAIT_US;
   else
     thread->account_wait = CLAMP (thread->account_wait * 2, MIN_ACCOUNT_WAIT_US,
                                   MAX_ACCOUNT_WAIT_US);
   thread->account_time = now + thread->account_wait;
 
+  if (thread->n_looks > 0)
+    return TRUE;
   if (thread->reason != PYRO_UNSAMPLED_BLOCKED || thread->told_ns == before
       || now < thread->retry_time)
     return FALSE;
@@ -220,6 +226,26 @@ is_blocked (const PyroTaskStatus *status, gint signo)
   return status->blocked_signals >> (signo - 1) & 1;
 }
 
+/* A thread that waits for all signals again and again may have been seen with
+ * the mask of its wait. One that is new has not come to that; one that is
+ * announced is a streaming thread. */
+static gboolean
+wants_another_look (PyroThread *thread, const PyroTaskStatus *status)
+{
+  guint64 clock_ns;
+
+  if (status->is_certain || thread->announcements != NULL
+      || thread->reason == PYRO_UNSAMPLED_NO_TIMER
+      || thread->n_looks >= MAX_LOOKS
+      || !pyro_thread_cpu_time (thread->info.tid, &clock_ns)
+      || clock_ns < NEW_THREAD_NS) {
+    thread->n_looks = 0;
+    return FALSE;
+  }
+  thread->n_looks++;
+  return TRUE;
+}
+
 /* Whether there is a reason to leave the thread alone. */
 static gboolean
 must_not_be_sampled (PyroThread *thread, gint signo)
@@ -240,8 +266,11 @@ must_not_be_sampled (PyroThread *thread, gint signo)
     thread->reason = PYRO_UNSAMPLED_OWN;
     return TRUE;
   }
-  if (signo == 0 || !is_blocked (&status, signo))
+  if (signo == 0)
     return FALSE;
+  if (!is_blocked (&status, signo))
+    return wants_another_look (thread, &status);
+  thread->n_looks = 0;
   thread->reason = PYRO_UNSAMPLED_BLOCKED;
   return TRUE;
 }

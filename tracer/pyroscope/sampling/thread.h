@@ -32,6 +32,7 @@ typedef struct {
   gint64 name_time, account_time;
   gint64 account_wait;           /* microseconds */
   gint64 retry_time, retry_wait; /* of a thread that blocks our signal */
+  guint n_looks;                 /* at a mask that is not certain */
 } PyroThread;
 
 /* What timers are made of. */

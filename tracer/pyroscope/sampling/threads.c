@@ -19,13 +19,13 @@
  * look takes 10 us for a few threads, 0.5 ms for a thousand: it comes when the
  * number has changed, and now and then for threads that came as others went.
  * It waits so many times longer than it takes, at least. */
-#define SCAN_INTERVAL_US 100000
-#define SCAN_PAUSE 1000
+#define SCAN_INTERVAL_US 250000
+#define SCAN_PAUSE 2000
 #define SCAN_PAUSE_AFTER_CHANGE 50
 
 /* A check reads one clock a thread, 0.4 us each. */
 #define CHECK_INTERVAL_US 1000000
-#define CHECK_INTERVAL_US_PER_THREAD 2000
+#define CHECK_INTERVAL_US_PER_THREAD 3000
 
 /* How many timers may go from idle threads to busy ones at each check. */
 #define MAX_TIMER_MOVES 8
@@ -44,7 +44,8 @@ struct _PyroThreads {
   guint last_count;
   gint64 scan_time, scan_cost; /* microseconds */
   gint64 check_time;
-  gboolean starting; /* CPU time of before is not ours */
+  gint64 account_time; /* when the first unarmed thread is due */
+  gboolean starting;   /* CPU time of before is not ours */
 
   /* The balance of the process: what its clock shows beyond what is known of
    * its threads. */
@@ -184,6 +185,7 @@ disarm (PyroThreads *threads, PyroThread *thread, PyroUnsampledReason reason)
 {
   if (thread->armed)
     threads->n_armed--;
+  threads->account_time = 0;
   pyro_thread_disarm (thread, reason);
 }
 
@@ -427,7 +429,10 @@ check (PyroThreads *threads, gint64 now, const PyroThreadsSink *sink,
 
     if (!pyro_thread_check (thread, now, &threads->plan, sink, data))
       g_ptr_array_add (replaced, thread);
-    threads->n_armed += thread->armed - was_armed;
+    if (was_armed && !thread->armed) {
+      threads->n_armed--;
+      threads->account_time = 0;
+    }
   }
   for (guint i = 0; i < replaced->len; i++)
     replace (threads, g_ptr_array_index (replaced, i), sink, data);
@@ -444,6 +449,26 @@ check_interval (PyroThreads *threads)
                                      * (gint64)pyro_threads_get_n (threads));
 }
 
+/* Threads without a timer. */
+static void
+account (PyroThreads *threads, gint64 now, const PyroThreadsSink *sink,
+         gpointer data)
+{
+  GHashTableIter iter;
+  gpointer value;
+
+  threads->account_time = G_MAXINT64;
+  g_hash_table_iter_init (&iter, threads->by_tid);
+  while (g_hash_table_iter_next (&iter, NULL, &value)) {
+    PyroThread *thread = value;
+
+    if (pyro_thread_account (thread, now, sink, data))
+      arm (threads, thread, sink, data);
+    if (!thread->armed)
+      threads->account_time = MIN (threads->account_time, thread->account_time);
+  }
+}
+
 /* outside */
 
 gboolean
@@ -452,17 +477,11 @@ pyro_threads_update (PyroThreads *threads, gint64 now,
 {
   gboolean found = take_announcements (threads, sink, data);
   gboolean checks = now - threads->check_time >= check_interval (threads);
-  GHashTableIter iter;
-  gpointer value;
 
   if (wants_scan (threads, now) || checks)
     found |= scan (threads, sink, data);
-  if (threads->n_armed < pyro_threads_get_n (threads)) {
-    g_hash_table_iter_init (&iter, threads->by_tid);
-    while (g_hash_table_iter_next (&iter, NULL, &value))
-      if (pyro_thread_account (value, now, sink, data))
-        arm (threads, value, sink, data);
-  }
+  if (found || now >= threads->account_time)
+    account (threads, now, sink, data);
   if (checks)
     check (threads, now, sink, data);
   return found;
@@ -535,6 +554,7 @@ pyro_threads_start (PyroThreads *threads, guint rate)
     thread->reason = PYRO_UNSAMPLED_START;
     thread->account_time = 0;
   }
+  threads->account_time = 0;
   threads->starting = TRUE;
   scan (threads, NULL, NULL);
   threads->starting = FALSE;
