@@ -99,7 +99,7 @@ start_locked (GstPyroscopeTracer *self)
     profiler.at_exit_registered = TRUE;
     atexit (stop_at_exit);
   }
-  pyro_hooks_start ();
+  pyro_hooks_start (self->settings->thread_owners);
   description = pyro_settings_describe (self->settings);
   GST_CAT_INFO (pyro_debug, "started: %s", description);
 }

@@ -44,6 +44,7 @@ typedef struct {
   guint labels;          /* PyroLabelFlags */
   guint max_label_sets;  /* in one profile */
   gboolean element_frames;
+  gboolean thread_owners;
   guint unwinder;     /* PyroUnwinderKind */
   guint stop_timeout; /* seconds */
   /* At most one of basic-auth and auth-token is set: the token wins. */

@@ -3,7 +3,10 @@
 #define GST_USE_UNSTABLE_API
 #include "hooks.h"
 
+#include "interposition.h"
+#include "live-elements.h"
 #include "node-stack.h"
+#include "workers.h"
 
 /* The types of the hooks are in no installed header; arguments that are not
  * looked at are left out where they come last. */
@@ -160,6 +163,16 @@ on_element_query_post (GObject *tracer, GstClockTime ts, GstElement *element)
   leave (element, PYRO_HOOK_QUERY);
 }
 
+/* It may make threads from now on; its plugin's libraries may be new. */
+static void
+note_use (GstElement *element)
+{
+  guint32 node = pyro_nodes_resolve_element (element);
+
+  pyro_interposition_look ();
+  pyro_live_elements_add (element, node, pyro_nodes_get (node)->library);
+}
+
 static void
 on_change_state_pre (GObject *tracer, GstClockTime ts, GstElement *element,
                      GstStateChange transition)
@@ -170,6 +183,9 @@ on_change_state_pre (GObject *tracer, GstClockTime ts, GstElement *element,
   if (GST_OBJECT_PARENT (element) == NULL && current_stack () != NULL)
     pyro_nodes_check_name (element);
   enter_element (element, PYRO_HOOK_STATE, FRAME);
+  if (current_stack () != NULL
+      && GST_STATE_TRANSITION_NEXT (transition) > GST_STATE_NULL)
+    note_use (element);
 }
 
 static void
@@ -177,6 +193,8 @@ on_change_state_post (GObject *tracer, GstClockTime ts, GstElement *element,
                       GstStateChange transition)
 {
   leave (element, PYRO_HOOK_STATE);
+  if (transition == GST_STATE_CHANGE_READY_TO_NULL)
+    pyro_live_elements_remove (element);
   if (transition == GST_STATE_CHANGE_READY_TO_NULL
       && GST_OBJECT_PARENT (element) == NULL && current_stack () != NULL)
     hook_callbacks->pause_in_work ();
@@ -258,6 +276,7 @@ static void
 on_object_destroyed (GObject *tracer, GstClockTime ts, gpointer object)
 {
   pyro_nodes_forget (object);
+  pyro_live_elements_remove (object);
 }
 
 static const struct {
@@ -313,17 +332,23 @@ pyro_hooks_register (GstTracer *tracer, const PyroHookCallbacks *callbacks)
 }
 
 void
-pyro_hooks_start (void)
+pyro_hooks_start (gboolean thread_owners)
 {
   guint generation = __atomic_add_fetch (&last_generation, 1, __ATOMIC_RELAXED);
 
-  __atomic_store_n (&active_generation, MAX (generation, 1), __ATOMIC_RELEASE);
+  generation = MAX (generation, 1);
+  if (thread_owners) {
+    pyro_interposition_begin ();
+    pyro_workers_set_generation (generation);
+  }
+  __atomic_store_n (&active_generation, generation, __ATOMIC_RELEASE);
 }
 
 void
 pyro_hooks_stop (void)
 {
   __atomic_store_n (&active_generation, 0, __ATOMIC_RELEASE);
+  pyro_workers_set_generation (0);
 }
 
 void

@@ -25,8 +25,9 @@ void
 pyro_hooks_register (GstTracer *tracer, const PyroHookCallbacks *callbacks);
 
 /* From now on threads keep their stacks of nodes and announce themselves.
- * Threads start with an empty stack. */
-void pyro_hooks_start (void);
+ * Threads start with an empty stack. THREAD_OWNERS: threads and tasks without
+ * hooks get the element that made them. */
+void pyro_hooks_start (gboolean thread_owners);
 void pyro_hooks_stop (void);
 
 /* As long as it is off, a sign of life is only reported where it is wanted. */

@@ -44,26 +44,29 @@ make_exit_key (void)
   pthread_key_create (&exit_key, on_thread_exit);
 }
 
-PyroNodeStack *
-pyro_node_stack_renew (guint generation)
+/* Mapped, not allocated: only the pages in use cost memory. */
+static PyroNodeStack *
+map_stack (void)
 {
-  PyroNodeStack *stack = pyro_own_node_stack;
+  PyroNodeStack *stack = mmap (NULL, sizeof *stack, PROT_READ | PROT_WRITE,
+                               MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+  return stack != MAP_FAILED ? stack : NULL;
+}
+
+static void
+attach (PyroNodeStack *stack)
+{
+  pthread_once (&exit_key_once, make_exit_key);
+  pthread_setspecific (exit_key, stack);
+  pyro_own_node_stack = stack;
+}
+
+static void
+announce (PyroNodeStack *stack)
+{
   pid_t tid = (pid_t)syscall (SYS_gettid);
 
-  if (stack == NULL) {
-    /* Mapped, not allocated: only the pages in use cost memory. */
-    stack = mmap (NULL, sizeof *stack, PROT_READ | PROT_WRITE,
-                  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (stack == MAP_FAILED)
-      return NULL;
-    pthread_once (&exit_key_once, make_exit_key);
-    pthread_setspecific (exit_key, stack);
-    pyro_own_node_stack = stack;
-  }
-  /* Hooks were off in between: what is on the stack is not true any more. */
-  stack->depth = 0;
-  __atomic_store_n (&stack->label, stack->base, __ATOMIC_RELEASE);
-  stack->generation = generation;
   if (stack->announcement.tid != tid) {
     /* New, or the child of a fork: nobody waits with the old one. */
     stack->announcement.tid = tid;
@@ -72,6 +75,60 @@ pyro_node_stack_renew (guint generation)
   stack->announcement.label = &stack->label;
   stack->announcement.release = release;
   pyro_threads_announce (&stack->announcement);
+}
+
+PyroNodeStack *
+pyro_node_stack_new (guint generation, guint64 base)
+{
+  PyroNodeStack *stack = map_stack ();
+
+  if (stack == NULL)
+    return NULL;
+  stack->generation = generation;
+  stack->label = stack->base = base;
+  return stack;
+}
+
+void
+pyro_node_stack_adopt (PyroNodeStack *stack)
+{
+  attach (stack);
+  announce (stack);
+}
+
+void
+pyro_node_stack_discard (PyroNodeStack *stack)
+{
+  munmap (stack, sizeof *stack);
+}
+
+guint64
+pyro_node_stack_rebase (PyroNodeStack *stack, guint64 base)
+{
+  guint64 before = stack->base;
+
+  stack->depth = 0;
+  stack->base = base;
+  __atomic_store_n (&stack->label, base, __ATOMIC_RELEASE);
+  return before;
+}
+
+PyroNodeStack *
+pyro_node_stack_renew (guint generation)
+{
+  PyroNodeStack *stack = pyro_own_node_stack;
+
+  if (stack == NULL) {
+    stack = map_stack ();
+    if (stack == NULL)
+      return NULL;
+    attach (stack);
+  }
+  /* Hooks were off in between: what is on the stack is not true any more. */
+  stack->depth = 0;
+  __atomic_store_n (&stack->label, stack->base, __ATOMIC_RELEASE);
+  stack->generation = generation;
+  announce (stack);
   return stack;
 }
 

@@ -58,6 +58,9 @@ typedef struct {
   guint depth;
   guint generation; /* of the session that the entries belong to */
   PyroAnnouncement announcement;
+  /* Of a thread that was made with this stack. */
+  void *(*start) (void *);
+  void *argument;
   guint8 next_way[PYRO_PAD_CACHE_SETS];
   PyroPadCacheEntry pads[PYRO_PAD_CACHE_SETS][PYRO_PAD_CACHE_WAYS];
   PyroNodeEntry entries[PYRO_NODE_STACK_SIZE];
@@ -71,6 +74,18 @@ extern __thread PyroNodeStack *pyro_own_node_stack
 /* Makes the stack of this thread, or empties that of an earlier session. NULL
  * where memory is short. */
 PyroNodeStack *pyro_node_stack_renew (guint generation);
+
+/* For a thread that is about to be made, with BASE as the label word of its
+ * empty stack. NULL where memory is short. The thread's first act is to adopt
+ * it; if the thread could not be made, it is discarded. */
+PyroNodeStack *pyro_node_stack_new (guint generation, guint64 base);
+void pyro_node_stack_adopt (PyroNodeStack *stack);
+void pyro_node_stack_discard (PyroNodeStack *stack);
+
+/* For this thread, which begins or ends a task that has nothing to do with what
+ * it did before: empties its STACK and sets the label word of the empty one.
+ * Returns the one before. */
+guint64 pyro_node_stack_rebase (PyroNodeStack *stack, guint64 base);
 
 static inline PyroNodeStack *
 pyro_node_stack_get (guint generation)

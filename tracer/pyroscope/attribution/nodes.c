@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+#include "libraries.h"
+#include "live-elements.h"
 #include "numberless.h"
 
 guint pyro_nodes_epoch = 1;
@@ -139,10 +141,27 @@ describe_path (GstObject *object, GstElement **top, gchar **pipeline)
   return g_string_free (path, FALSE);
 }
 
-/* Called with the lock. The strings are copied. */
+/* Where the code of a factory's elements is. */
+static const gchar *
+find_library (GstElementFactory *factory)
+{
+  GstPlugin *plugin = NULL;
+  const gchar *path = NULL, *library = "";
+
+  if (factory != NULL)
+    plugin = gst_plugin_feature_get_plugin (GST_PLUGIN_FEATURE (factory));
+  if (plugin != NULL)
+    path = gst_plugin_get_filename (plugin);
+  if (path != NULL)
+    library = pyro_library_name (path);
+  g_clear_object (&plugin);
+  return library;
+}
+
+/* Called with the lock. LIBRARY is interned, the others are copied. */
 static guint32
 intern (const gchar *pipeline, const gchar *path, const gchar *element,
-        const gchar *factory, gboolean numberless)
+        const gchar *factory, const gchar *library, gboolean numberless)
 {
   g_autofree gchar *key = g_strconcat (path, "\n", factory, NULL);
   guint32 id = GPOINTER_TO_UINT (g_hash_table_lookup (registry.by_name, key));
@@ -155,10 +174,11 @@ intern (const gchar *pipeline, const gchar *path, const gchar *element,
     g_autofree gchar *short_path = pyro_strip_numbers (path);
     g_autofree gchar *short_element = pyro_strip_numbers (element);
 
-    return intern (short_pipeline, short_path, short_element, factory, TRUE);
+    return intern (short_pipeline, short_path, short_element, factory, library,
+                   TRUE);
   }
   if (registry.n >= PYRO_MAX_NODES - 1 && strcmp (path, TOO_MANY) != 0)
-    return intern ("", TOO_MANY, TOO_MANY, "", TRUE);
+    return intern ("", TOO_MANY, TOO_MANY, "", library, TRUE);
 
   id = registry.n++;
   node = g_new (PyroNode, 1);
@@ -166,6 +186,7 @@ intern (const gchar *pipeline, const gchar *path, const gchar *element,
   node->path = g_strdup (path);
   node->element = g_strdup (element);
   node->factory = g_strdup (factory);
+  node->library = library;
   __atomic_store_n (&registry.nodes[id], node, __ATOMIC_RELEASE);
   g_hash_table_insert (registry.by_name, g_steal_pointer (&key),
                        GUINT_TO_POINTER (id));
@@ -236,10 +257,13 @@ pyro_nodes_resolve_element (GstElement *element)
   g_mutex_lock (&registry.lock);
   nodes.own = intern (pipeline != NULL ? pipeline : "", path,
                       name != NULL ? name : "",
-                      factory != NULL ? GST_OBJECT_NAME (factory) : "", FALSE);
+                      factory != NULL ? GST_OBJECT_NAME (factory) : "",
+                      find_library (factory), FALSE);
   g_mutex_unlock (&registry.lock);
   nodes.peer = nodes.own;
   remember (element, &nodes, FALSE, changes);
+  pyro_live_elements_add (element, nodes.own,
+                          pyro_nodes_get (nodes.own)->library);
   /* So that pyro_nodes_check_name() knows that its name is in use. */
   if (top != NULL)
     pyro_nodes_resolve_element (top);

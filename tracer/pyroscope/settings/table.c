@@ -93,6 +93,15 @@ static const PyroSetting table[] = {
     .fallback = "false",
     .help = "Whether each stack begins with the pipeline, the bins and the "
             "element, so that any flame graph groups by element." },
+  { .name = "thread-owners",
+    .type = PYRO_SETTING_BOOL,
+    .offset = FIELD (thread_owners),
+    .fallback = "true",
+    .help = "Whether the threads that codecs and elements make themselves, and "
+            "the tasks of thread pools, count for their element. For this, "
+            "calls of pthread_create() and of GLib's thread pools in the "
+            "loaded libraries are led through the tracer, which stays in their "
+            "way, doing nothing, after it has stopped." },
   { .name = "unwinder",
     .type = PYRO_SETTING_ENUM,
     .offset = FIELD (unwinder),

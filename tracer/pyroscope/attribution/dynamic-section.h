@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * What: what a loaded module's dynamic section says: its relocations, its
+ * symbols' names, the libraries it needs (System V ABI, "Dynamic Section").
+ * Owner: pointers into the module; valid inside the dl_iterate_phdr callback.
+ * Threads: any, inside the callback. Nothing is allocated.
+ */
+#pragma once
+
+#include <glib.h>
+#include <link.h>
+
+G_BEGIN_DECLS
+
+typedef struct {
+  guintptr base;
+  guintptr start, limit;             /* of all its segments */
+  guintptr relro_start, relro_limit; /* what is made read-only when relocated */
+  const ElfW (Dyn) * dynamic;
+  gsize n_dynamic;
+  const gchar *strings;
+  gsize strings_size;
+  const ElfW (Sym) * symbols;
+  const ElfW (Rela) * tables[2]; /* of DT_JMPREL and of DT_RELA */
+  gsize n_relocations[2];
+  gsize soname; /* in STRINGS; 0: none */
+  gboolean has_run_path;
+} PyroDynamicSection;
+
+/* FALSE: there is none, or it is not understood, or a part of it cannot be read
+ * any more because its file was cut off. With RELOCATIONS, those and the
+ * symbols are looked at, too. */
+gboolean pyro_dynamic_section_read (PyroDynamicSection *section,
+                                    const struct dl_phdr_info *info,
+                                    gboolean relocations);
+
+/* The string at OFFSET, or "". */
+const gchar *
+pyro_dynamic_section_string (const PyroDynamicSection *section, gsize offset);
+
+G_END_DECLS

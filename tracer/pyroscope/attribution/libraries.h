@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * What: the loaded libraries: which one an address belongs to, and which ones
+ * a library links (DT_NEEDED).
+ * Owner: one table for the process; it is replaced whole.
+ * Threads: any. Between lock and unlock nothing foreign is called, so it may be
+ * held inside pthread_create(), whatever its caller has locked.
+ */
+#pragma once
+
+#include <glib.h>
+
+G_BEGIN_DECLS
+
+/* What the library of a thread's start routine says about who made it. */
+typedef enum {
+  PYRO_LIBRARY_PLAIN,
+  PYRO_LIBRARY_PROGRAM,      /* the application: it may work for anybody */
+  PYRO_LIBRARY_OPENMP,       /* likewise */
+  PYRO_LIBRARY_GLIB,         /* the argument is a GThread */
+  PYRO_LIBRARY_CXX,          /* the argument is a C++ object */
+  PYRO_LIBRARY_PROCESS_WIDE, /* GStreamer's own, GIO's: nobody's */
+} PyroLibraryKind;
+
+typedef struct {
+  guintptr start, limit;
+  const gchar *name; /* file name without directory, interned; "": program */
+  PyroLibraryKind kind;
+} PyroLibrary;
+
+typedef struct _PyroLibraries PyroLibraries;
+
+/* Reads what is loaded, if that has changed. Allocates; waits for the
+ * loader. */
+void pyro_libraries_refresh (void);
+
+/* The table as it is now; NULL: it was never read. */
+const PyroLibraries *pyro_libraries_lock (void);
+void pyro_libraries_unlock (void);
+
+/* NULL: none. */
+const PyroLibrary *
+pyro_libraries_find (const PyroLibraries *libraries, guintptr address);
+
+/* By its interned name. */
+const PyroLibrary *
+pyro_libraries_find_name (const PyroLibraries *libraries, const gchar *name);
+
+/* LIBRARY needs OTHER, or is it. DIRECTLY: not only through other libraries. */
+gboolean pyro_libraries_links (const PyroLibraries *libraries,
+                               const PyroLibrary *library,
+                               const PyroLibrary *other, gboolean directly);
+
+/* The interned name of the file at PATH, as in PyroLibrary. */
+const gchar *pyro_library_name (const gchar *path);
+
+/* Around fork(). */
+void pyro_libraries_fork_prepare (void);
+void pyro_libraries_fork_done (gboolean in_child);
+
+G_END_DECLS

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * What: the rules by which a thread without hooks gets the element that owns
+ * it.
+ * Owner: nothing; it reads the tables of libraries and live elements.
+ * Threads: any. pyro_owners_find() is made for the inside of pthread_create():
+ * it takes no lock but ours, allocates nothing and calls nothing of GLib's
+ * object system or of GStreamer.
+ *
+ * A codec makes its threads wherever it is opened, and what GStreamer's hooks
+ * say then is often an element upstream, or an autoplugging bin. Truth is in
+ * the libraries: only an element whose plugin links the library of the
+ * thread's start routine can own the thread.
+ */
+#pragma once
+
+#include <glib.h>
+
+G_BEGIN_DECLS
+
+/* The calling thread, whose label word is CREATOR, makes a thread that begins
+ * with START (ARGUMENT). Returns the new thread's label word; 0: nobody's.
+ *
+ * - Threads of GLib's pools and of the whole process are nobody's.
+ * - What the element current in the creator made is its own, if its plugin
+ *   links the library of START (or START says nothing: the application's,
+ *   OpenMP's) and no other live element is of that plugin.
+ * - Otherwise the creator's stack tells: the nearest frame of a plugin that
+ *   links the library, and in it the address of a live element of that plugin.
+ * - Otherwise the current element, if the library allows it.
+ * - A worker's own threads are its owner's. */
+guint64 pyro_owners_find (guint64 creator, gpointer start, gpointer argument);
+
+/* The label word of a thread whose creation was not seen, from a sampled stack
+ * that is complete (PCS, leaf first): that of the only live element whose
+ * plugin directly links the library of its start routine; else 0. */
+guint64 pyro_owners_guess (const guintptr *pcs, guint n_pcs);
+
+G_END_DECLS

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * What: tasks of GLib's thread pools, which GStreamer's task pools are, too:
+ * each runs with the label word of whoever pushed it. The threads move from
+ * pool to pool, so who made them means nothing.
+ * Owner: a pool made through the wrapper has a record until it is freed.
+ * Threads: any.
+ */
+#pragma once
+
+#include <glib.h>
+
+G_BEGIN_DECLS
+
+/* In the place of GLib's functions: same arguments, same results. */
+GThreadPool *pyro_pools_new (GFunc func, gpointer user_data, gint max_threads,
+                             gboolean exclusive, GError **error);
+#if GLIB_CHECK_VERSION(2, 70, 0)
+GThreadPool *
+pyro_pools_new_full (GFunc func, gpointer user_data,
+                     GDestroyNotify item_free_func, gint max_threads,
+                     gboolean exclusive, GError **error);
+#endif
+gboolean pyro_pools_push (GThreadPool *pool, gpointer data, GError **error);
+void pyro_pools_free (GThreadPool *pool, gboolean immediate, gboolean wait);
+
+/* Around fork(). */
+void pyro_pools_fork_prepare (void);
+void pyro_pools_fork_done (void);
+
+G_END_DECLS

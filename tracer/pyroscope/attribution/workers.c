@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "workers.h"
+
+#include <errno.h>
+
+#include "node-stack.h"
+#include "owners.h"
+
+static guint active_generation;
+
+void
+pyro_workers_set_generation (guint generation)
+{
+  __atomic_store_n (&active_generation, generation, __ATOMIC_RELEASE);
+}
+
+guint
+pyro_workers_get_generation (void)
+{
+  return __atomic_load_n (&active_generation, __ATOMIC_ACQUIRE);
+}
+
+/* Nothing is left to do when the start routine returns, so that an optimized
+ * build jumps into it: the stack looks as if we had not been there. */
+static void *
+begin (void *data)
+{
+  PyroNodeStack *stack = data;
+  void *(*start) (void *) = stack->start;
+  void *argument = stack->argument;
+
+  pyro_node_stack_adopt (stack);
+  return start (argument);
+}
+
+static PyroNodeStack *
+prepare (void *(*start) (void *), void *argument)
+{
+  guint generation = pyro_workers_get_generation ();
+  guint64 owner = 0;
+  PyroNodeStack *stack;
+
+  if (generation == 0 || pyro_own_node_stack == NULL
+      || pyro_own_node_stack->generation != generation)
+    return NULL;
+  owner = pyro_owners_find (pyro_own_node_stack->label, start, argument);
+  if (owner == 0)
+    return NULL;
+  stack = pyro_node_stack_new (generation, owner);
+  if (stack == NULL)
+    return NULL;
+  stack->start = start;
+  stack->argument = argument;
+  return stack;
+}
+
+int
+pyro_workers_create (pthread_t *thread, const pthread_attr_t *attributes,
+                     void *(*start) (void *), void *argument)
+{
+  int saved_errno = errno;
+  PyroNodeStack *stack = prepare (start, argument);
+  int result;
+
+  errno = saved_errno;
+  if (stack == NULL)
+    return pthread_create (thread, attributes, start, argument);
+  result = pthread_create (thread, attributes, begin, stack);
+  if (result != 0)
+    pyro_node_stack_discard (stack);
+  return result;
+}
