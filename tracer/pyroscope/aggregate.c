@@ -112,11 +112,11 @@ commit (PyroAggregate *aggregate, Draft *draft, guint64 weight, guint64 ns)
 void
 pyro_aggregate_add_sample (PyroAggregate *aggregate, PyroModules *modules,
                            const PyroThreadInfo *thread,
-                           const PyroSample *sample)
+                           const PyroSample *sample, guint64 label)
 {
   Draft draft;
 
-  draft_init (&draft, thread, sample->label);
+  draft_init (&draft, thread, label);
   for (guint i = 0; i < sample->depth; i++) {
     /* Return addresses point behind the call. */
     guintptr pc = i == 0 ? sample->pcs[0] : sample->pcs[i] - 1;

@@ -13,6 +13,7 @@
 #include "attribution/hooks.h"
 #include "attribution/interposition.h"
 #include "attribution/nodes.h"
+#include "attribution/owners.h"
 #include "cpu-profile.h"
 #include "log.h"
 #include "sampling/handler.h"
@@ -172,13 +173,18 @@ on_sample (const PyroThreadInfo *thread, const PyroSample *sample,
            gpointer data)
 {
   PyroSession *session = data;
+  guint64 label = sample->label;
 
   session->idle_ticks = 0;
+  /* A thread that nobody saw come: its stack's root tells where it began. */
+  if (label == 0 && sample->end == PYRO_STACK_COMPLETE)
+    label = pyro_owners_guess (sample->pcs, sample->depth);
   /* Code that was made since (the leaf of a rescued stack, too). */
   if (sample->end == PYRO_STACK_UNKNOWN_CODE
       || pyro_modules_find (kept.modules, sample->pcs[0]) == NULL)
     session->map_is_old = TRUE;
-  pyro_aggregate_add_sample (session->aggregate, kept.modules, thread, sample);
+  pyro_aggregate_add_sample (session->aggregate, kept.modules, thread, sample,
+                             label);
 }
 
 static void

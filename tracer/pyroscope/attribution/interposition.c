@@ -43,7 +43,6 @@ pass (void)
   PyroImportsResult result = { 0 };
 
   pyro_imports_rewrite (imports, G_N_ELEMENTS (imports), &result);
-  pyro_libraries_refresh ();
   GST_DEBUG ("%u calls go to wrappers now, %u to another tool's, %u could not "
              "be changed",
              result.rewritten, result.foreign, result.refused);
@@ -77,6 +76,7 @@ pyro_interposition_begin (void)
 
   __atomic_store_n (&begun, TRUE, __ATOMIC_RELEASE);
   pass ();
+  pyro_libraries_refresh ();
   GST_INFO ("watching how threads are made: %" G_GINT64_FORMAT " us to begin",
             g_get_monotonic_time () - start);
 }
@@ -86,6 +86,7 @@ pyro_interposition_look (void)
 {
   if (__atomic_load_n (&begun, __ATOMIC_ACQUIRE) && pyro_imports_wants_pass ())
     pass ();
+  pyro_libraries_refresh ();
 }
 
 void

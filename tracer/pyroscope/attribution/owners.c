@@ -208,6 +208,7 @@ pyro_owners_find (guint64 creator, gpointer start_routine, gpointer argument)
 typedef struct {
   const PyroLibraries *libraries;
   const PyroLibrary *start;
+  const gchar *unrelated; /* the last library that does not link START */
   guint32 node;
   gboolean several;
 } OnlyElement;
@@ -216,12 +217,16 @@ static gboolean
 look_for_the_only (const PyroLiveElement *element, gpointer data)
 {
   OnlyElement *only = data;
-  const PyroLibrary *plugin
-      = pyro_libraries_find_name (only->libraries, element->library);
+  const PyroLibrary *plugin;
 
-  if (plugin == NULL || element->node == only->node
-      || !pyro_libraries_links (only->libraries, plugin, only->start, TRUE))
+  if (element->node == only->node || element->library == only->unrelated)
     return TRUE;
+  plugin = pyro_libraries_find_name (only->libraries, element->library);
+  if (plugin == NULL
+      || !pyro_libraries_links (only->libraries, plugin, only->start, TRUE)) {
+    only->unrelated = element->library;
+    return TRUE;
+  }
   only->several = only->node != 0;
   only->node = element->node;
   return !only->several;

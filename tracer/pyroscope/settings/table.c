@@ -98,10 +98,12 @@ static const PyroSetting table[] = {
     .offset = FIELD (thread_owners),
     .fallback = "true",
     .help = "Whether the threads that codecs and elements make themselves, and "
-            "the tasks of thread pools, count for their element. For this, "
-            "calls of pthread_create() and of GLib's thread pools in the "
-            "loaded libraries are led through the tracer, which stays in their "
-            "way, doing nothing, after it has stopped." },
+            "the tasks of thread pools, count for the element that started "
+            "them. For this, calls of pthread_create() and of GLib's thread "
+            "pools in the loaded libraries are led through the tracer, which "
+            "stays in their way, doing nothing, after it has stopped. Without "
+            "it, a thread counts for an element only if no other uses the same "
+            "library." },
   { .name = "unwinder",
     .type = PYRO_SETTING_ENUM,
     .offset = FIELD (unwinder),
