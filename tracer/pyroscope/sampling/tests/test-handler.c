@@ -69,7 +69,7 @@ spin_without_calls (void *data)
   if (prctl (PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0
       || prctl (PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) != 0)
     _exit (SKIP_STATUS);
-  spin (400000000);
+  spin (1000000000);
   __atomic_store_n (&done, 1, __ATOMIC_RELEASE);
   exit_thread ();
 }
@@ -91,7 +91,7 @@ child_no_calls (void)
   account = sampler_get (sampler, tid);
   g_test_message ("%u samples, deepest %" G_GUINT64_FORMAT, account->n_samples,
                   account->max_depth);
-  g_assert_cmpuint (account->n_samples, >, 5);
+  g_assert_cmpuint (account->n_samples, >, 2);
   g_assert_cmpuint (account->max_depth, >=, 3);
 }
 #else
@@ -112,7 +112,7 @@ descend (guint depth)
 
   if (depth == 0) {
     stack_pointer = (gsize)__builtin_frame_address (0);
-    spin (300000000);
+    spin (1000000000);
     return 1;
   }
   result = descend (depth - 1);
@@ -161,7 +161,7 @@ child_stack_use (void)
   g_test_message ("%zu bytes below the interrupted frame, the signal frame is "
                   "at most %zu of them; %u samples, deepest %" G_GUINT64_FORMAT,
                   used, frame, account->n_samples, account->max_depth);
-  g_assert_cmpuint (account->n_samples, >, 5);
+  g_assert_cmpuint (account->n_samples, >, 2);
   g_assert_cmpuint (account->max_depth, >=, 40);
   g_assert_cmpuint (used, <, frame + MAX_STACK_USE);
 }
@@ -175,7 +175,7 @@ child_errno (void)
   spin (100000000);
   g_assert_cmpint (errno, ==, 4711);
   sampler_stop (sampler);
-  g_assert_cmpuint (sampler->all.n_samples, >, 3);
+  g_assert_cmpuint (sampler->all.n_samples, >, 1);
 }
 
 /* Nobody reads: the ring fills, and what does not fit is counted. */

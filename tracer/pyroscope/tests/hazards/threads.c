@@ -230,7 +230,7 @@ smallest_alternate_stacks (void)
   for (int i = 0; i < 2; i++)
     pthread_join (threads[i], NULL);
   load_stop ();
-  REQUIRE (n_handled > 10);
+  REQUIRE (n_handled > 2);
 }
 
 static void
@@ -255,7 +255,7 @@ busy_alternate_stack (void)
   while (time_is_left ())
     raise (SIGUSR2);
   load_stop ();
-  REQUIRE (n_handled > 10);
+  REQUIRE (n_handled > 2);
 }
 
 const Hazard thread_hazards[] = {
