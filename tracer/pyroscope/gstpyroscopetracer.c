@@ -125,11 +125,7 @@ finish (PyroSession *session)
 
   if (session == NULL)
     return;
-  if (!pyro_session_stop (session, &stats))
-    pyro_log_user (GST_LEVEL_WARNING,
-                   "not everything could be delivered within stop-timeout: "
-                   "the last profile is lost; raise stop-timeout, or set "
-                   "output-dir to keep captures");
+  pyro_session_stop (session, &stats);
   GST_CAT_INFO (
       pyro_debug,
       "stopped: %" G_GUINT64_FORMAT " samples in %" G_GUINT64_FORMAT

@@ -56,6 +56,9 @@
  * whatever the interval is. */
 #define MAX_ENTRIES 20000
 
+/* A stop always waits so long for the collector. */
+#define STOP_GRACE_US 50000
+
 #define COLLECTOR_STACK_SIZE (512 * 1024)
 
 /* What the signal handler reads: made once, kept until the process ends,
@@ -516,10 +519,13 @@ pyro_session_set_rate (PyroSession *session, guint rate)
 gboolean
 pyro_session_stop (PyroSession *session, PyroSessionStats *stats)
 {
-  gint64 deadline = g_get_monotonic_time ()
-                    + (gint64)session->settings->stop_timeout * G_USEC_PER_SEC;
-  struct timespec limit = { .tv_sec = deadline / G_USEC_PER_SEC,
-                            .tv_nsec = deadline % G_USEC_PER_SEC * 1000 };
+  gint64 now = g_get_monotonic_time ();
+  gint64 deadline
+      = now + (gint64)session->settings->stop_timeout * G_USEC_PER_SEC;
+  gint64 collector_deadline = MAX (deadline, now + STOP_GRACE_US);
+  struct timespec limit
+      = { .tv_sec = collector_deadline / G_USEC_PER_SEC,
+          .tv_nsec = collector_deadline % G_USEC_PER_SEC * 1000 };
   gboolean complete;
 
   __atomic_store_n (&session->stop_wanted, TRUE, __ATOMIC_RELEASE);
@@ -530,6 +536,9 @@ pyro_session_stop (PyroSession *session, PyroSessionStats *stats)
      * it keeps the session until the process ends. */
     *stats = (PyroSessionStats){ 0 };
     pthread_detach (session->thread);
+    pyro_log_user (GST_LEVEL_WARNING,
+                   "the collector did not end within stop-timeout: the last "
+                   "profile is lost; raise stop-timeout");
     return FALSE;
   }
   *stats = session->stats;

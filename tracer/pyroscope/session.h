@@ -36,9 +36,9 @@ void pyro_session_flush_soon (PyroSession *session);
 /* From now on RATE (Hz) counts; ends the interval. */
 void pyro_session_set_rate (PyroSession *session, guint rate);
 
-/* Takes the last samples, delivers, ends the threads; at most stop-timeout.
- * Frees SESSION, or leaves it to a thread that could not end in time. FALSE:
- * not everything was delivered. */
+/* Takes the last samples, delivers, ends the threads; at most stop-timeout, or
+ * 0.1 s if that is longer. Frees SESSION, or leaves it to a thread that could
+ * not end in time. FALSE: not everything was delivered, which is reported. */
 gboolean pyro_session_stop (PyroSession *session, PyroSessionStats *stats);
 
 /* Around fork(). In the child the threads of SESSION (or NULL) are not there:

@@ -382,6 +382,7 @@ pyro_delivery_stop (PyroDelivery *self, gint64 deadline,
                     PyroDeliveryStats *stats)
 {
   gint64 now = g_get_monotonic_time ();
+  guint64 n_discarded;
 
   if (stats != NULL)
     pyro_delivery_get_stats (self, stats);
@@ -390,6 +391,7 @@ pyro_delivery_stop (PyroDelivery *self, gint64 deadline,
 
   g_mutex_lock (&self->lock);
   self->stopping = TRUE;
+  n_discarded = self->stats.discarded;
   /* A bit earlier, for the thread to end within the deadline. */
   self->stop_time
       = deadline
@@ -409,10 +411,17 @@ pyro_delivery_stop (PyroDelivery *self, gint64 deadline,
     }
     pyro_log_user (GST_LEVEL_WARNING,
                    "the delivery did not end within stop-timeout: what it "
-                   "was at work on may be lost");
+                   "was at work on may be lost; raise stop-timeout");
     return FALSE;
   }
 
+  n_discarded = self->stats.discarded - n_discarded;
+  /* Whoever was told of a push that failed knows why. */
+  if (n_discarded > 0 && self->stats.failed == 0)
+    pyro_log_user (GST_LEVEL_WARNING,
+                   "stop-timeout was over: %" G_GUINT64_FORMAT
+                   " profile(s) are lost; raise it to deliver what is left",
+                   n_discarded);
   if (stats != NULL)
     *stats = self->stats;
   delivery_free (self);
