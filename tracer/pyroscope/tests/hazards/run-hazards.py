@@ -164,7 +164,7 @@ def main():
     parser.add_argument("module")
     parser.add_argument("--seconds", type=float, default=0.25)
     parser.add_argument("cases", nargs="*")
-    options = parser.parse_args()
+    options = parser.parse_intermixed_args()
     cases = options.cases or list(CASES)
     failed = 0
     # The registry of plugins is written before anything is compared.
