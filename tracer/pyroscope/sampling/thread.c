@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include "cpu-timer.h"
 
@@ -228,13 +229,14 @@ is_blocked (const PyroTaskStatus *status, gint signo)
 
 /* A thread that waits for all signals again and again may have been seen with
  * the mask of its wait. One that is new has not come to that; one that is
- * announced is a streaming thread. */
+ * announced is a streaming thread, unless it is the main one. */
 static gboolean
 wants_another_look (PyroThread *thread, const PyroTaskStatus *status)
 {
   guint64 clock_ns;
 
-  if (status->is_certain || thread->announcements != NULL
+  if (status->is_certain
+      || (thread->announcements != NULL && thread->info.tid != getpid ())
       || thread->reason == PYRO_UNSAMPLED_NO_TIMER
       || thread->n_looks >= MAX_LOOKS
       || !pyro_thread_cpu_time (thread->info.tid, &clock_ns)
