@@ -264,6 +264,9 @@ child_few_timers (void)
   usleep (20000);
   sampler = sampler_new (1000);
   g_assert_cmpuint (pyro_threads_get_n_armed (sampler->threads), <=, 8);
+  /* The limit is the user's: other processes may have used it up. */
+  if (pyro_threads_get_n_armed (sampler->threads) < 4)
+    _exit (SKIP_STATUS);
   begin (&busy);
   sampler_run (sampler, 10000, &busy.done);
   sampler_run (sampler, 50, NULL);
