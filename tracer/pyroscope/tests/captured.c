@@ -4,20 +4,22 @@
 
 #include <gst/check/gstcheck.h>
 #include <glib/gstdio.h>
+#include <stdlib.h>
 
+#include "profile/profile-comments.h"
 #include "profile/profile.h"
 
 #define CPU_VALUE 1 /* after samples/count */
+#define MAX_LABELS 8
 
-static guint64
-cpu_of_file (const gchar *path, const PyroLabel *labels, guint n_labels)
+static PyroProfile *
+read_file (const gchar *path)
 {
   g_autoptr (GError) error = NULL;
   g_autoptr (GBytes) bytes = NULL;
-  g_autoptr (PyroProfile) profile = NULL;
+  PyroProfile *profile;
   gchar *data;
   gsize size;
-  guint64 sum = 0;
 
   if (!g_file_get_contents (path, &data, &size, &error))
     fail ("%s", error->message);
@@ -27,45 +29,131 @@ cpu_of_file (const gchar *path, const PyroLabel *labels, guint n_labels)
     fail ("%s: %s", path, error->message);
   fail_unless_equals_int (profile->n_sample_types, 2);
   fail_unless_equals_string (profile->sample_types[CPU_VALUE].type, "cpu");
-  pyro_profile_filter (profile, labels, n_labels);
-  for (gsize i = 0; i < profile->n_samples; i++)
-    sum += (guint64)profile->samples[i].values[CPU_VALUE];
-  return sum;
+  return profile;
+}
+
+PyroCaptured *
+pyro_captured_read (const gchar *folder)
+{
+  PyroCaptured *captured = g_new0 (PyroCaptured, 1);
+  g_autoptr (GDir) dir = g_dir_open (folder, 0, NULL);
+  const gchar *name;
+
+  captured->profiles
+      = g_ptr_array_new_with_free_func ((GDestroyNotify)pyro_profile_free);
+  while (dir != NULL && (name = g_dir_read_name (dir)) != NULL) {
+    g_autofree gchar *path = g_build_filename (folder, name, NULL);
+    PyroProfile *profile = read_file (path);
+    const gchar *looks
+        = pyro_profile_get_comment (profile, PYRO_COMMENT_SAMPLES);
+
+    fail_unless (looks != NULL);
+    captured->looks += strtoull (looks, NULL, 10);
+    g_ptr_array_add (captured->profiles, profile);
+  }
+  return captured;
+}
+
+void
+pyro_captured_free (PyroCaptured *captured)
+{
+  g_ptr_array_unref (captured->profiles);
+  g_free (captured);
+}
+
+static gboolean
+has_labels (const PyroSample *sample, const PyroLabel *labels, guint n)
+{
+  for (guint i = 0; i < n; i++) {
+    const PyroSampleLabel *label
+        = pyro_sample_get_label (sample, labels[i].key);
+
+    if (g_strcmp0 (label != NULL ? label->str : NULL, labels[i].value) != 0)
+      return FALSE;
+  }
+  return TRUE;
+}
+
+static gboolean
+has_function (const PyroSample *sample, const gchar *function)
+{
+  for (gsize i = 0; i < sample->n_locations; i++)
+    for (gsize j = 0; j < sample->locations[i]->n_lines; j++)
+      if (g_str_equal (sample->locations[i]->lines[j].function->name, function))
+        return TRUE;
+  return FALSE;
+}
+
+/* FUNCTION NULL: any. */
+static guint64
+sum (const PyroCaptured *captured, const PyroLabel *labels, guint n,
+     const gchar *function)
+{
+  guint64 ns = 0;
+
+  for (guint i = 0; i < captured->profiles->len; i++) {
+    const PyroProfile *profile = g_ptr_array_index (captured->profiles, i);
+
+    for (gsize j = 0; j < profile->n_samples; j++)
+      if (has_labels (&profile->samples[j], labels, n)
+          && (function == NULL
+              || has_function (&profile->samples[j], function)))
+        ns += (guint64)profile->samples[j].values[CPU_VALUE];
+  }
+  return ns;
 }
 
 guint64
-captured_cpu (const gchar *folder, const PyroLabel *labels)
+pyro_captured_cpu (const PyroCaptured *captured, ...)
 {
-  g_autoptr (GDir) dir = g_dir_open (folder, 0, NULL);
-  const gchar *name;
-  guint n_labels = 0;
-  guint64 sum = 0;
+  PyroLabel labels[MAX_LABELS];
+  guint n = 0;
+  va_list args;
 
-  while (labels[n_labels].key != NULL)
-    n_labels++;
-  while (dir != NULL && (name = g_dir_read_name (dir)) != NULL) {
-    g_autofree gchar *path = g_build_filename (folder, name, NULL);
-
-    sum += cpu_of_file (path, labels, n_labels);
-  }
-  return sum;
+  va_start (args, captured);
+  while (n < MAX_LABELS
+         && (labels[n].key = va_arg (args, const gchar *)) != NULL)
+    labels[n++].value = va_arg (args, const gchar *);
+  va_end (args);
+  return sum (captured, labels, n, NULL);
 }
 
-gdouble
-captured_share (const gchar *folder, const gchar *pipeline, const gchar *key,
-                const gchar *value)
+guint64
+pyro_captured_cpu_in (const PyroCaptured *captured, const gchar *function)
 {
-  PyroLabel all[] = { { "pipeline", pipeline }, { NULL, NULL } };
-  PyroLabel part[]
-      = { { "pipeline", pipeline }, { key, value }, { NULL, NULL } };
-  guint64 total = captured_cpu (folder, all);
+  return sum (captured, NULL, 0, function);
+}
 
-  fail_unless (total > 0, "no sample of pipeline %s", pipeline);
-  return (gdouble)captured_cpu (folder, part) / (gdouble)total;
+static gint
+compare (gconstpointer a, gconstpointer b)
+{
+  return g_strcmp0 (*(const gchar *const *)a, *(const gchar *const *)b);
+}
+
+GStrv
+pyro_captured_values (const PyroCaptured *captured, const gchar *key)
+{
+  g_autoptr (GHashTable) seen = g_hash_table_new (g_str_hash, g_str_equal);
+  GPtrArray *values = g_ptr_array_new ();
+
+  for (guint i = 0; i < captured->profiles->len; i++) {
+    const PyroProfile *profile = g_ptr_array_index (captured->profiles, i);
+
+    for (gsize j = 0; j < profile->n_samples; j++) {
+      const PyroSampleLabel *label
+          = pyro_sample_get_label (&profile->samples[j], key);
+
+      if (label != NULL && g_hash_table_add (seen, (gpointer)label->str))
+        g_ptr_array_add (values, g_strdup (label->str));
+    }
+  }
+  g_ptr_array_sort (values, compare);
+  g_ptr_array_add (values, NULL);
+  return (GStrv)g_ptr_array_free (values, FALSE);
 }
 
 guint
-captured_count (const gchar *folder)
+pyro_captured_count (const gchar *folder)
 {
   g_autoptr (GDir) dir = g_dir_open (folder, 0, NULL);
   guint n = 0;
@@ -76,7 +164,7 @@ captured_count (const gchar *folder)
 }
 
 void
-captured_remove (const gchar *folder)
+pyro_captured_clear (const gchar *folder)
 {
   g_autoptr (GDir) dir = g_dir_open (folder, 0, NULL);
   const gchar *name;
@@ -86,5 +174,11 @@ captured_remove (const gchar *folder)
 
     g_unlink (path);
   }
+}
+
+void
+pyro_captured_remove (const gchar *folder)
+{
+  pyro_captured_clear (folder);
   g_rmdir (folder);
 }

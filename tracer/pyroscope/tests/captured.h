@@ -1,30 +1,46 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What: the sums of a folder of captures, for a test to compare.
- * Owner: the caller.
+ * What: what a folder of captures says, for a test to compare.
+ * Owner: the caller owns a PyroCaptured.
  * Threads: one.
  */
 #pragma once
 
 #include <gst/gst.h>
 
-#include "profile/profile-types.h"
-
 G_BEGIN_DECLS
 
-/* CPU time, in nanoseconds, of the samples in all captures of FOLDER that have
- * all of LABELS (up to one whose key is NULL; a value of NULL: the sample must
- * not have that label). Fails the test on a file that is no capture. */
-guint64 captured_cpu (const gchar *folder, const PyroLabel *labels);
+typedef struct {
+  GPtrArray *profiles;
+  /* How often the sampler looked; each expiration of a timer that came with
+   * another one, because kernels look at CPU timers with their tick only, is
+   * in the values, but tells nothing new. */
+  guint64 looks;
+} PyroCaptured;
 
-/* As a share of those that have the label pipeline=PIPELINE. */
-gdouble captured_share (const gchar *folder, const gchar *pipeline,
-                        const gchar *key, const gchar *value);
+/* Fails the test on a file that is no capture of CPU time. */
+PyroCaptured *pyro_captured_read (const gchar *folder);
+void pyro_captured_free (PyroCaptured *captured);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (PyroCaptured, pyro_captured_free)
 
-/* How many captures there are. */
-guint captured_count (const gchar *folder);
+/* CPU time, in nanoseconds, of the samples that have all of the labels, which
+ * follow as pairs of key and value up to a NULL; a value of NULL: the sample
+ * must not have that label. */
+guint64
+pyro_captured_cpu (const PyroCaptured *captured, ...) G_GNUC_NULL_TERMINATED;
 
-/* Removes the folder with all its files. */
-void captured_remove (const gchar *folder);
+/* Likewise, of those with a frame of this function. */
+guint64
+pyro_captured_cpu_in (const PyroCaptured *captured, const gchar *function);
+
+/* The different values of the label KEY, sorted. (transfer full) */
+GStrv pyro_captured_values (const PyroCaptured *captured, const gchar *key);
+
+/* How many files there are. */
+guint pyro_captured_count (const gchar *folder);
+
+/* Removes the files, or the folder with all its files. */
+void pyro_captured_clear (const gchar *folder);
+void pyro_captured_remove (const gchar *folder);
 
 G_END_DECLS

@@ -4,14 +4,11 @@
  * plays a pipeline and then does what the test is about.
  */
 
-#include <gst/check/gstcheck.h>
 #include <stdlib.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "burn.h"
-#include "captured.h"
-#include "tracer-control.h"
+#include "profiled.h"
 
 static const gchar *program;
 
@@ -19,7 +16,7 @@ static void
 play (const gchar *name)
 {
   GstElement *pipeline = gst_parse_launch (
-      "burnsrc num-buffers=100 ! burn cost=3000 ! fakesink", NULL);
+      "pyroburnsrc buffers=100 ! pyroburn data-cost=3000 ! fakesink", NULL);
   GstBus *bus = gst_element_get_bus (pipeline);
 
   gst_object_set_name (GST_OBJECT (pipeline), name);
@@ -36,7 +33,7 @@ static int
 act (const gchar *what)
 {
   gst_init (NULL, NULL);
-  burn_register ();
+  pyro_burn_register (NULL);
 
   if (g_str_equal (what, "deinit")) {
     play ("main");
@@ -54,8 +51,8 @@ act (const gchar *what)
 
     /* Not after a pipeline: GLib's idle pool threads are missing in a child,
      * and it would wait for them. */
-    tracer_control ("start");
-    burn_cpu (50 * GST_MSECOND);
+    pyro_profiled_emit ("start");
+    pyro_burn_cpu (50 * GST_MSECOND);
     child = fork ();
     if (child == 0) {
       play ("child");
@@ -70,8 +67,8 @@ act (const gchar *what)
     int status;
 
     /* Not after a pipeline either: gst_deinit() would wait for its threads. */
-    tracer_control ("start");
-    burn_cpu (50 * GST_MSECOND);
+    pyro_profiled_emit ("start");
+    pyro_burn_cpu (50 * GST_MSECOND);
     child = fork ();
     if (child == 0) {
       gst_deinit ();
@@ -114,15 +111,15 @@ run (const gchar *what, const gchar *more_settings)
 static guint64
 cpu_of_pipeline (const gchar *folder, const gchar *name)
 {
-  PyroLabel labels[] = { { "pipeline", name }, { NULL, NULL } };
+  g_autoptr (PyroCaptured) captured = pyro_captured_read (folder);
 
-  return captured_cpu (folder, labels);
+  return pyro_captured_cpu (captured, "pipeline", name, NULL);
 }
 
 static void
 finish (gchar *folder)
 {
-  captured_remove (folder);
+  pyro_captured_remove (folder);
   g_free (folder);
 }
 
@@ -130,7 +127,7 @@ GST_START_TEST (gst_deinit_delivers_one_capture)
 {
   gchar *folder = run ("deinit", "");
 
-  fail_unless_equals_int (captured_count (folder), 1);
+  fail_unless_equals_int (pyro_captured_count (folder), 1);
   fail_unless (cpu_of_pipeline (folder, "main") > 200 * GST_MSECOND);
   finish (folder);
 }
@@ -140,7 +137,7 @@ GST_START_TEST (an_exit_without_gst_deinit_delivers)
 {
   gchar *folder = run ("exit", "");
 
-  fail_unless_equals_int (captured_count (folder), 1);
+  fail_unless_equals_int (pyro_captured_count (folder), 1);
   fail_unless (cpu_of_pipeline (folder, "main") > 200 * GST_MSECOND);
   finish (folder);
 }
@@ -150,7 +147,7 @@ GST_START_TEST (with_stop_agent_on_dispose_false_the_exit_delivers)
 {
   gchar *folder = run ("deinit", ",stop-agent-on-dispose=false");
 
-  fail_unless_equals_int (captured_count (folder), 1);
+  fail_unless_equals_int (pyro_captured_count (folder), 1);
   fail_unless (cpu_of_pipeline (folder, "main") > 200 * GST_MSECOND);
   finish (folder);
 }
@@ -160,7 +157,7 @@ GST_START_TEST (the_end_of_a_pipeline_delivers_before_the_process_ends)
 {
   gchar *folder = run ("pause", "");
 
-  fail_unless (captured_count (folder) >= 1);
+  fail_unless (pyro_captured_count (folder) >= 1);
   fail_unless (cpu_of_pipeline (folder, "main") > 200 * GST_MSECOND);
   finish (folder);
 }
@@ -170,7 +167,7 @@ GST_START_TEST (a_forked_child_has_captures_of_its_own)
 {
   gchar *folder = run ("fork", "");
 
-  fail_unless (captured_count (folder) >= 2);
+  fail_unless (pyro_captured_count (folder) >= 2);
   fail_unless (cpu_of_pipeline (folder, "main") > 200 * GST_MSECOND);
   fail_unless (cpu_of_pipeline (folder, "child") > 200 * GST_MSECOND);
   finish (folder);
@@ -190,7 +187,7 @@ GST_START_TEST (nothing_starts_before_anything_plays)
 {
   gchar *folder = run ("construct", "");
 
-  fail_unless_equals_int (captured_count (folder), 0);
+  fail_unless_equals_int (pyro_captured_count (folder), 0);
   finish (folder);
 }
 GST_END_TEST
