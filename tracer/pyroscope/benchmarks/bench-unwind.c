@@ -289,6 +289,18 @@ print_tables (PyroModules *modules)
            statistics.n_rules);
 }
 
+/* libunwind takes the loader's lock, and a thread that is interrupted while it
+ * gets that lock would wait for itself: not this one. */
+static void
+block_ticks (gboolean is_blocked)
+{
+  sigset_t set;
+
+  sigemptyset (&set);
+  sigaddset (&set, SIGPROF);
+  pthread_sigmask (is_blocked ? SIG_BLOCK : SIG_UNBLOCK, &set, NULL);
+}
+
 static void
 run (const PyroTestPipeline *pipeline, guint seconds)
 {
@@ -309,6 +321,7 @@ run (const PyroTestPipeline *pipeline, guint seconds)
   n_samples = 0;
   gst_element_set_state (element, GST_STATE_PLAYING);
   gst_element_get_state (element, NULL, NULL, 20 * GST_SECOND);
+  block_ticks (TRUE);
   modules = pyro_modules_new (TRUE);
   watch = pyro_memory_watch_new ();
   pyro_modules_refresh (modules);
@@ -321,6 +334,7 @@ run (const PyroTestPipeline *pipeline, guint seconds)
   }
   set_timer (0);
   g_usleep (50 * 1000);
+  block_ticks (FALSE);
   gst_element_set_state (element, GST_STATE_NULL);
   gst_object_unref (element);
   print_results (pipeline->name, MIN (n_samples, MAX_SAMPLES));

@@ -3,7 +3,10 @@
  * What: libunwind behind the same interface: a reference, and an oracle.
  * Owner: nothing is owned.
  * Threads: any, also in a signal handler, with libunwind's own reservations:
- * it takes the loader's lock, maps memory and is slow when cold.
+ * it takes the loader's lock, maps memory and is slow when cold. A thread that
+ * is interrupted in the few instructions in which it gets or gives back that
+ * lock (dlopen, dlclose, dl_iterate_phdr, a C++ throw) then waits for itself
+ * for ever: block the signal in threads that do so often.
  */
 #pragma once
 
