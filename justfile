@@ -57,6 +57,10 @@ bench *arguments:
 bench-hooks *arguments:
     @exec ci/bench.sh hooks "$@"
 
+# Measure every unwinder on the same stacks of real pipelines (SECONDS for each)
+bench-unwind *arguments:
+    @exec ci/bench.sh unwind "$@"
+
 # Check formatting, scripts, the build's warnings and the tables made from lists
 lint:
     @exec ci/lint.sh

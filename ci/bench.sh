@@ -1,10 +1,16 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # bench.sh [hooks|sampling]... [OPTIONS of bench-cost.py]: an optimized build
-# with the benchmarks, then the ones that are named (all of them).
+# with the benchmarks, then the ones that are named (both of them).
+# bench.sh unwind [SECONDS]: every unwinder on the same stacks, SECONDS for each
+# pipeline.
 . "$(dirname -- "$0")/common.sh"
 
 what=()
+if [[ ${1-} == unwind ]]; then
+  what=(unwind)
+  shift
+fi
 while [[ ${1-} == hooks || ${1-} == sampling ]]; do
   what+=("$1")
   shift
@@ -17,5 +23,8 @@ quietly "$target/.build-bench.log" ninja -C "$build"
 export GST_PLUGIN_PATH=$build/tracer/pyroscope:$build/tracer/pyroscope/benchmarks
 export GST_REGISTRY=$build/registry.bin
 for name in "${what[@]}"; do
+  if [[ $name == unwind ]]; then
+    exec "$build/tracer/pyroscope/benchmarks/bench-unwind" "$@"
+  fi
   "$root/tracer/pyroscope/benchmarks/bench-cost.py" "$name" "$@"
 done
