@@ -8,7 +8,7 @@ import time
 
 import pprof_reader
 import pytest
-from launcher import inspect, inspect_rows
+from launcher import Launcher, inspect, inspect_rows
 from pipelines import TWO_THREADS_BUSY, two_threads
 
 
@@ -75,8 +75,6 @@ def test_a_capture_is_a_whole_profile(launcher):
 @pytest.fixture(scope="module")
 def capture(tmp_path_factory):
     """One run that all readers read, of more than one file."""
-    from launcher import Launcher
-
     run = Launcher(tmp_path_factory.mktemp("capture")).run(
         two_threads(150, live=True), upload_interval=1, sample_rate=500
     )

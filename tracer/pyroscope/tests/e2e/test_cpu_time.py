@@ -90,7 +90,7 @@ def test_the_element_that_does_the_work_is_the_one_named(launcher, element):
 
 CODECS = {
     "h264": (
-        "videotestsrc num-buffers=150 ! video/x-raw,width=640,height=360 ! "
+        "videotestsrc num-buffers=300 ! video/x-raw,width=640,height=360 ! "
         "x264enc threads=2 speed-preset=veryfast ! avdec_h264 max-threads=2 ! fakesink",
         ["x264enc", "avdec_h264"],
     ),
@@ -128,10 +128,9 @@ def test_the_stacks_of_real_codecs_are_complete(launcher, needs_elements, codec)
     assert run.captures.counter("stats.complete") >= 0.99 * samples
     assert run.captures.counter("stats.dropped") == 0
     assert set(factories) <= run.captures.by_label("factory").keys()
-    # To the thread's start: nothing calls the outermost function.
-    roots = {
-        stack[0] for stack in run.captures.by_stack("samples") if len(stack) > 1
-    }
-    threads = {"clone3", "__clone3", "clone", "__clone", "thread_start"}
-    for root in roots - threads:  # the program's own is stripped in Debian
-        assert root == "_start" or root.startswith("gst-launch-1.0!"), roots
+    # To the thread's start: nothing calls the outermost function. The program's
+    # own is stripped in Debian.
+    starts = ("clone", "__clone", "thread_start", "_start", "gst-launch-1.0!")
+    for stack in run.captures.by_stack("samples"):
+        if len(stack) > 1 and not stack[0].startswith("[truncated: "):
+            assert stack[0].startswith(starts), stack
