@@ -5,6 +5,7 @@
 #include <pthread.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 __thread PyroNodeStack *pyro_own_node_stack
@@ -32,9 +33,15 @@ static void
 on_thread_exit (void *data)
 {
   PyroNodeStack *stack = data;
+  struct timespec used = { 0 };
 
   stack->depth = 0;
-  __atomic_store_n (&stack->label, 0, __ATOMIC_RELEASE);
+  __atomic_store_n (&stack->label, stack->base, __ATOMIC_RELEASE);
+  /* Perhaps nobody has looked at its clock, and later nobody can. */
+  if (clock_gettime (CLOCK_THREAD_CPUTIME_ID, &used) == 0)
+    __atomic_store_n (&stack->announcement.ended_ns,
+                      (guint64)used.tv_sec * 1000000000 + (guint64)used.tv_nsec,
+                      __ATOMIC_RELEASE);
   pyro_own_node_stack = NULL;
 }
 

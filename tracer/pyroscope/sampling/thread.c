@@ -128,6 +128,21 @@ pyro_thread_tell_rest (PyroThread *thread, PyroUnsampledReason reason,
     tell (thread, reason, (gint64)clock_ns - thread->told_ns, 0, sink, data);
 }
 
+void
+pyro_thread_tell_end (PyroThread *thread, const PyroThreadsSink *sink,
+                      gpointer data)
+{
+  const PyroAnnouncement *announcement = thread->announcements;
+
+  for (; announcement != NULL; announcement = announcement->next_adopted) {
+    gint64 ended_ns
+        = (gint64)__atomic_load_n (&announcement->ended_ns, __ATOMIC_ACQUIRE);
+
+    if (ended_ns > thread->told_ns)
+      tell (thread, thread->reason, ended_ns - thread->told_ns, 0, sink, data);
+  }
+}
+
 gboolean
 pyro_thread_account (PyroThread *thread, gint64 now,
                      const PyroThreadsSink *sink, gpointer data)

@@ -83,6 +83,10 @@ void pyro_thread_drain (PyroThread *thread, gint64 now,
 void pyro_thread_tell_rest (PyroThread *thread, PyroUnsampledReason reason,
                             const PyroThreadsSink *sink, gpointer data);
 
+/* The same for one that is gone and had no timer, if it left word. */
+void pyro_thread_tell_end (PyroThread *thread, const PyroThreadsSink *sink,
+                           gpointer data);
+
 /* The same for a thread without a timer, more seldom the less it does. TRUE: it
  * is time to try to arm it again. A thread that blocks all signals may do so
  * only for a moment (the C library blocks them while it makes a thread). */

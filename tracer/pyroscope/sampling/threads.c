@@ -191,9 +191,10 @@ disarm (PyroThreads *threads, PyroThread *thread, PyroUnsampledReason reason)
 
 /* finding and sweeping */
 
+/* It is armed when its announcements are known: what it used until then is told
+ * with its label. */
 static PyroThread *
-discover (PyroThreads *threads, pid_t tid, const PyroThreadsSink *sink,
-          gpointer data)
+discover (PyroThreads *threads, pid_t tid)
 {
   PyroThread *thread;
 
@@ -210,7 +211,6 @@ discover (PyroThreads *threads, pid_t tid, const PyroThreadsSink *sink,
   thread->seen = TRUE;
   if (threads->starting)
     thread->base_ns = thread->told_ns = thread->clock_ns;
-  arm (threads, thread, sink, data);
   return thread;
 }
 
@@ -220,6 +220,8 @@ bury (PyroThreads *threads, PyroThread *thread, const PyroThreadsSink *sink,
       gpointer data)
 {
   pyro_thread_drain (thread, 0, sink, data);
+  if (!thread->armed)
+    pyro_thread_tell_end (thread, sink, data);
   disarm (threads, thread, thread->reason);
   threads->told_of_gone_ns += thread->told_ns - thread->base_ns;
   give_slot_back (threads, thread);
@@ -239,7 +241,7 @@ replace (PyroThreads *threads, PyroThread *old, const PyroThreadsSink *sink,
   PyroThread *thread;
 
   bury (threads, old, sink, data);
-  thread = discover (threads, tid, sink, data);
+  thread = discover (threads, tid);
   while (announcements != NULL) {
     PyroAnnouncement *next = announcements->next_adopted;
 
@@ -249,7 +251,24 @@ replace (PyroThreads *threads, PyroThread *old, const PyroThreadsSink *sink,
       announcements->release (announcements);
     announcements = next;
   }
+  if (thread != NULL)
+    arm (threads, thread, sink, data);
   return thread;
+}
+
+/* It came and went before anybody looked. */
+static void
+tell_of_unmet (PyroThreads *threads, const PyroAnnouncement *announcement,
+               const PyroThreadsSink *sink, gpointer data)
+{
+  const PyroThreadInfo info = { .tid = announcement->tid };
+
+  if (announcement->ended_ns == 0)
+    return;
+  threads->told_of_gone_ns += (gint64)announcement->ended_ns;
+  if (sink != NULL)
+    sink->unsampled (&info, PYRO_UNSAMPLED_START, announcement->ended_ns, 0,
+                     *announcement->label, data);
 }
 
 static gboolean
@@ -265,7 +284,7 @@ take_announcements (PyroThreads *threads, const PyroThreadsSink *sink,
     PyroThread *thread = find (threads, announcement->tid);
 
     if (thread == NULL) {
-      thread = discover (threads, announcement->tid, sink, data);
+      thread = discover (threads, announcement->tid);
       found |= thread != NULL;
     } else if (thread->announcements != announcement
                && pyro_thread_is_replaced (thread)) {
@@ -273,10 +292,13 @@ take_announcements (PyroThreads *threads, const PyroThreadsSink *sink,
       found = TRUE;
     }
     if (thread == NULL && is_gone (announcement->tid)) {
+      tell_of_unmet (threads, announcement, sink, data);
       announcement->release (announcement);
     } else {
-      if (thread != NULL)
+      if (thread != NULL) {
         pyro_thread_adopt (thread, announcement);
+        arm (threads, thread, sink, data);
+      }
       __atomic_store_n (&announcement->queued, 0, __ATOMIC_RELEASE);
     }
     announcement = next;
@@ -309,7 +331,7 @@ static gboolean
 scan (PyroThreads *threads, const PyroThreadsSink *sink, gpointer data)
 {
   gint64 begin = g_get_monotonic_time ();
-  gboolean found = FALSE;
+  guint n_new = 0;
 
   g_array_set_size (threads->tids, 0);
   if (pyro_proc_list_tasks (threads->tids)) {
@@ -319,14 +341,23 @@ scan (PyroThreads *threads, const PyroThreadsSink *sink, gpointer data)
 
       if (thread != NULL)
         thread->seen = TRUE;
-      else
-        found |= discover (threads, tid, sink, data) != NULL;
+      else if (discover (threads, tid) != NULL)
+        g_array_index (threads->tids, pid_t, n_new++) = tid;
     }
+  }
+  if (n_new > 0)
+    take_announcements (threads, sink, data);
+  for (guint i = 0; i < n_new; i++) {
+    PyroThread *thread
+        = find (threads, g_array_index (threads->tids, pid_t, i));
+
+    if (thread != NULL)
+      arm (threads, thread, sink, data);
   }
   bury_the_gone (threads, sink, data);
   threads->scan_time = g_get_monotonic_time ();
   threads->scan_cost = threads->scan_time - begin;
-  return found;
+  return n_new > 0;
 }
 
 static gboolean

@@ -52,6 +52,7 @@ typedef struct _PyroAnnouncement {
   struct _PyroAnnouncement *next_adopted; /* of one thread */
   pid_t tid;
   const guint64 *label;
+  guint64 ended_ns; /* 0; when it ends, what the thread's CPU clock says */
   void (*release) (struct _PyroAnnouncement *announcement);
   guint queued;
 } PyroAnnouncement;
