@@ -109,7 +109,9 @@ static const PyroSetting table[] = {
     .offset = FIELD (unwinder),
     .fallback = "auto",
     .gtype = pyro_unwinder_kind_get_type,
-    .help = "What walks the stacks." },
+    .help = "What walks the stacks. libunwind is for comparison: it takes the "
+            "loader's lock in the signal handler, where a thread can wait for "
+            "itself." },
   { .name = "stop-timeout",
     .type = PYRO_SETTING_SECONDS,
     .offset = FIELD (stop_timeout),
