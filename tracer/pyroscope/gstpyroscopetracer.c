@@ -144,7 +144,13 @@ stop_at_exit (void)
 {
   PyroSession *session;
 
-  g_mutex_lock (&profiler.lock);
+  /* An exit() in a signal handler may have interrupted whoever has the lock:
+   * the last profile is then lost, not the process's end. */
+  for (guint i = 0; !g_mutex_trylock (&profiler.lock); i++) {
+    if (i == 100)
+      return;
+    g_usleep (G_USEC_PER_SEC / 100);
+  }
   session = steal_session_locked ();
   g_mutex_unlock (&profiler.lock);
   finish (session);
