@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <pthread.h>
 #include <semaphore.h>
-#include <signal.h>
 #include <string.h>
 #include <time.h>
 
@@ -16,6 +15,7 @@
 #include "attribution/owners.h"
 #include "cpu-profile.h"
 #include "log.h"
+#include "own-thread.h"
 #include "sampling/handler.h"
 #include "sampling/signal-choice.h"
 #include "sampling/threads.h"
@@ -437,31 +437,6 @@ session_free (PyroSession *session)
   g_free (session);
 }
 
-/* All signals are the application's: our thread takes none. Faults alone stay
- * as they are: a crash reporter, or a sandbox's SIGSYS handler, wants them. */
-static gint
-start_collector (PyroSession *session)
-{
-  static const gint faults[]
-      = { SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGTRAP, SIGSYS };
-  sigset_t all, before;
-  pthread_attr_t attributes;
-  gint result;
-
-  pthread_sigmask (SIG_SETMASK, NULL, &before);
-  sigfillset (&all);
-  for (guint i = 0; i < G_N_ELEMENTS (faults); i++)
-    if (!sigismember (&before, faults[i]))
-      sigdelset (&all, faults[i]);
-  pthread_sigmask (SIG_SETMASK, &all, NULL);
-  pthread_attr_init (&attributes);
-  pthread_attr_setstacksize (&attributes, COLLECTOR_STACK_SIZE);
-  result = pthread_create (&session->thread, &attributes, collect, session);
-  pthread_attr_destroy (&attributes);
-  pthread_sigmask (SIG_SETMASK, &before, NULL);
-  return result;
-}
-
 PyroSession *
 pyro_session_new (const PyroSettings *settings, GError **error)
 {
@@ -483,7 +458,8 @@ pyro_session_new (const PyroSettings *settings, GError **error)
   session->delivery = pyro_delivery_new (settings);
   sem_init (&session->wake, 0, 0);
 
-  result = start_collector (session);
+  result = pyro_own_thread_create (&session->thread, COLLECTOR_STACK_SIZE,
+                                   collect, session);
   if (result != 0) {
     g_set_error (error, G_THREAD_ERROR, G_THREAD_ERROR_AGAIN,
                  "the collector's thread cannot be made: %s",

@@ -2,12 +2,12 @@
 #include "delivery.h"
 #include "capture-file.h"
 #include "log.h"
+#include "own-thread.h"
 #include "profile/gzip.h"
 #include "pusher.h"
 
 #include <errno.h>
 #include <pthread.h>
-#include <signal.h>
 #include <string.h>
 #include <time.h>
 
@@ -244,42 +244,12 @@ run (void *data)
   return NULL;
 }
 
-/* The application's signals are not for this thread, nor what its own writes
- * raise (SIGPIPE, SIGXFSZ). Only faults stay as they are: blocked, they would
- * get past the application's crash reporter, or past the SIGSYS handler of its
- * sandbox. */
-static void
-block_signals (sigset_t *old)
-{
-  static const int faults[]
-      = { SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGTRAP, SIGSYS };
-  sigset_t blocked;
-
-  sigfillset (&blocked);
-  pthread_sigmask (SIG_SETMASK, NULL, old);
-  for (guint i = 0; i < G_N_ELEMENTS (faults); i++) {
-    if (!sigismember (old, faults[i]))
-      sigdelset (&blocked, faults[i]);
-  }
-  pthread_sigmask (SIG_SETMASK, &blocked, NULL);
-}
-
-/* With the lock. Not a GThread, whose stack has no size to choose. */
+/* With the lock. */
 static void
 start_thread (PyroDelivery *self)
 {
-  pthread_attr_t attributes;
-  sigset_t old;
-  int code;
+  gint code = pyro_own_thread_create (&self->thread, STACK_BYTES, run, self);
 
-  code = pthread_attr_init (&attributes);
-  if (code == 0) {
-    pthread_attr_setstacksize (&attributes, STACK_BYTES);
-    block_signals (&old);
-    code = pthread_create (&self->thread, &attributes, run, self);
-    pthread_sigmask (SIG_SETMASK, &old, NULL);
-    pthread_attr_destroy (&attributes);
-  }
   self->has_thread = code == 0;
   if (code != 0 && !self->told_no_thread) {
     self->told_no_thread = TRUE;
