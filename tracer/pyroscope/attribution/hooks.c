@@ -203,7 +203,7 @@ on_change_state_post (GObject *tracer, GstClockTime ts, GstElement *element,
 /* A pad's task tells of its start and end on its own thread. Bins forward the
  * message: only the owner's own posting counts. */
 static void
-follow_task (PyroNodeStack *stack, GstElement *element, GstMessage *message)
+follow_task (GstElement *element, GstMessage *message)
 {
   GstStreamStatusType type;
   GstElement *owner = NULL;
@@ -212,22 +212,22 @@ follow_task (PyroNodeStack *stack, GstElement *element, GstMessage *message)
   if (owner != element)
     return;
   if (type == GST_STREAM_STATUS_TYPE_ENTER)
-    pyro_node_stack_push (stack, element, pyro_nodes_resolve_element (element),
-                          PYRO_HOOK_TASK, PYRO_NEVER_STALE);
+    pyro_node_stack_enter_task (pyro_nodes_resolve_element (element));
   else if (type == GST_STREAM_STATUS_TYPE_LEAVE)
-    pyro_node_stack_pop (stack, element, PYRO_HOOK_TASK);
+    pyro_node_stack_leave_task ();
 }
 
 static void
 on_post_message_pre (GObject *tracer, GstClockTime ts, GstElement *element,
                      GstMessage *message)
 {
-  PyroNodeStack *stack = current_stack ();
+  PyroNodeStack *stack;
 
+  if (GST_MESSAGE_TYPE (message) == GST_MESSAGE_STREAM_STATUS)
+    follow_task (element, message);
+  stack = current_stack ();
   if (stack == NULL)
     return;
-  if (GST_MESSAGE_TYPE (message) == GST_MESSAGE_STREAM_STATUS)
-    follow_task (stack, element, message);
   pyro_node_stack_push (stack, element, pyro_nodes_resolve_element (element),
                         PYRO_HOOK_MESSAGE, FRAME);
   /* A pipeline's own EOS: all its sinks are done. */

@@ -35,14 +35,21 @@ on_thread_exit (void *data)
   PyroNodeStack *stack = data;
   struct timespec used = { 0 };
 
+  pyro_own_node_stack = NULL;
+  if (stack->announcement.tid == 0) {
+    /* Never announced: nobody else knows it. */
+    pyro_node_stack_discard (stack);
+    return;
+  }
   stack->depth = 0;
-  __atomic_store_n (&stack->label, stack->base, __ATOMIC_RELEASE);
+  /* What has not been told of it yet is its owner's, or its last task's. */
+  __atomic_store_n (&stack->label, stack->base != 0 ? stack->base : stack->last,
+                    __ATOMIC_RELEASE);
   /* Perhaps nobody has looked at its clock, and later nobody can. */
   if (clock_gettime (CLOCK_THREAD_CPUTIME_ID, &used) == 0)
     __atomic_store_n (&stack->announcement.ended_ns,
                       (guint64)used.tv_sec * 1000000000 + (guint64)used.tv_nsec,
                       __ATOMIC_RELEASE);
-  pyro_own_node_stack = NULL;
 }
 
 static void
@@ -116,8 +123,39 @@ pyro_node_stack_rebase (PyroNodeStack *stack, guint64 base)
 
   stack->depth = 0;
   stack->base = base;
+  if (base == 0)
+    stack->last = before;
+  /* What it used until the collector first sees it is told with the label that
+   * it has then: an idle thread's last task is nearer the truth than nobody. */
+  if (base == 0
+      && __atomic_load_n (&stack->announcement.queued, __ATOMIC_ACQUIRE))
+    base = before;
   __atomic_store_n (&stack->label, base, __ATOMIC_RELEASE);
   return before;
+}
+
+void
+pyro_node_stack_enter_task (guint32 node)
+{
+  PyroNodeStack *stack = pyro_own_node_stack;
+
+  if (stack == NULL) {
+    stack = map_stack ();
+    if (stack == NULL)
+      return;
+    attach (stack);
+  }
+  stack->outer = pyro_node_stack_rebase (
+      stack, pyro_label_word (node, PYRO_ATTRIBUTION_EXACT));
+}
+
+void
+pyro_node_stack_leave_task (void)
+{
+  PyroNodeStack *stack = pyro_own_node_stack;
+
+  if (stack != NULL)
+    pyro_node_stack_rebase (stack, stack->outer);
 }
 
 PyroNodeStack *

@@ -26,7 +26,6 @@ typedef enum {
   PYRO_HOOK_QUERY,
   PYRO_HOOK_STATE,
   PYRO_HOOK_MESSAGE,
-  PYRO_HOOK_TASK,
 } PyroHookKind;
 
 /* Deeper nesting counts, but is not named: the last named one stays on top.
@@ -55,6 +54,8 @@ typedef struct {
 typedef struct {
   guint64 label; /* PyroLabelWord of the top */
   guint64 base;  /* the one of an empty stack */
+  guint64 last;  /* of the last task, while there is none */
+  guint64 outer; /* base outside of the task that the thread executes */
   guint depth;
   guint generation; /* of the session that the entries belong to */
   PyroAnnouncement announcement;
@@ -87,6 +88,12 @@ void pyro_node_stack_discard (PyroNodeStack *stack);
  * Returns the one before. */
 guint64 pyro_node_stack_rebase (PyroNodeStack *stack, guint64 base);
 
+/* This thread begins a pad's task of the element NODE, or leaves it: what it
+ * does outside of any hook in between is that element's. They also count
+ * between two sessions, as a task tells of itself only once. */
+void pyro_node_stack_enter_task (guint32 node);
+void pyro_node_stack_leave_task (void);
+
 static inline PyroNodeStack *
 pyro_node_stack_get (guint generation)
 {
@@ -105,8 +112,6 @@ PyroPadCacheEntry *pyro_node_stack_resolve (PyroNodeStack *stack, GstPad *pad);
  * caller of this hook, on the same stack. Anything further away is another
  * stack: a coroutine's. */
 #define PYRO_SAME_STACK_RANGE (1024 * 1024)
-/* The frame of an entry that is only removed by its own post hook. */
-#define PYRO_NEVER_STALE G_MAXSIZE
 
 static inline guint
 pyro_node_stack_prune (PyroNodeStack *stack, guintptr frame)

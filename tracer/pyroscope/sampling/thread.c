@@ -133,13 +133,22 @@ pyro_thread_tell_end (PyroThread *thread, const PyroThreadsSink *sink,
                       gpointer data)
 {
   const PyroAnnouncement *announcement = thread->announcements;
+  gint64 interval = (gint64)thread->record.interval_ns;
+  gint64 ended_ns = 0;
 
-  for (; announcement != NULL; announcement = announcement->next_adopted) {
-    gint64 ended_ns
-        = (gint64)__atomic_load_n (&announcement->ended_ns, __ATOMIC_ACQUIRE);
-
+  for (; announcement != NULL; announcement = announcement->next_adopted)
+    ended_ns = MAX (ended_ns, (gint64)__atomic_load_n (&announcement->ended_ns,
+                                                       __ATOMIC_ACQUIRE));
+  if (!thread->armed) {
     if (ended_ns > thread->told_ns)
       tell (thread, thread->reason, ended_ns - thread->told_ns, 0, sink, data);
+  } else if (ended_ns >= thread->next_ns) {
+    gint64 due = 1 + (ended_ns - thread->next_ns) / interval;
+    gint64 missing = due - (thread->told_ns - thread->counted_ns) / interval;
+
+    if (missing > 0)
+      tell (thread, PYRO_UNSAMPLED_UNSEEN, missing * interval, (guint64)missing,
+            sink, data);
   }
 }
 
@@ -202,12 +211,17 @@ pyro_thread_change_period (PyroThread *thread, PyroTimerPlan *plan,
   guint64 nominal = NS_PER_S / plan->rate;
   guint64 interval = nominal * 9 / 10 + next_random (plan) % (nominal / 5 + 1);
   guint64 first = 1 + next_random (plan) % interval;
+  guint64 clock_ns;
 
   if (!from_anew) {
     if (!pyro_cpu_timer_remaining (thread->timer_id, &first))
       return FALSE;
     if (first <= 1)
       return TRUE;
+  }
+  if (pyro_thread_cpu_time (thread->info.tid, &clock_ns)) {
+    thread->next_ns = (gint64)(clock_ns + first);
+    thread->counted_ns = thread->told_ns;
   }
   __atomic_store_n (&thread->record.interval_ns, interval, __ATOMIC_RELAXED);
   return pyro_cpu_timer_start (thread->timer_id, first, interval);

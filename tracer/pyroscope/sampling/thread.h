@@ -28,6 +28,10 @@ typedef struct {
   gint64 clock_ns; /* at the last check */
   gint64 busy_ns;  /* between the last two checks */
 
+  /* The timer: when it expires, and what had been told before that, since its
+   * period is what it is. */
+  gint64 next_ns, counted_ns;
+
   guint64 lost_ns, lost_weight; /* of the record's, what has been told */
   gint64 name_time, account_time;
   gint64 account_wait;           /* microseconds */
@@ -83,7 +87,9 @@ void pyro_thread_drain (PyroThread *thread, gint64 now,
 void pyro_thread_tell_rest (PyroThread *thread, PyroUnsampledReason reason,
                             const PyroThreadsSink *sink, gpointer data);
 
-/* The same for one that is gone and had no timer, if it left word. */
+/* For a thread that is gone, and has left word of its end: tells what it used
+ * without a timer, or the expirations that the kernel, which looks with its
+ * tick, had not noticed yet: all of them, where it lived for less than that. */
 void pyro_thread_tell_end (PyroThread *thread, const PyroThreadsSink *sink,
                            gpointer data);
 

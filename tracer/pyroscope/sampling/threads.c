@@ -220,8 +220,7 @@ bury (PyroThreads *threads, PyroThread *thread, const PyroThreadsSink *sink,
       gpointer data)
 {
   pyro_thread_drain (thread, 0, sink, data);
-  if (!thread->armed)
-    pyro_thread_tell_end (thread, sink, data);
+  pyro_thread_tell_end (thread, sink, data);
   disarm (threads, thread, thread->reason);
   threads->told_of_gone_ns += thread->told_ns - thread->base_ns;
   give_slot_back (threads, thread);

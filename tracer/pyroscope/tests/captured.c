@@ -74,39 +74,11 @@ has_labels (const PyroSample *sample, const PyroLabel *labels, guint n)
   return TRUE;
 }
 
-static gboolean
-has_function (const PyroSample *sample, const gchar *function)
-{
-  for (gsize i = 0; i < sample->n_locations; i++)
-    for (gsize j = 0; j < sample->locations[i]->n_lines; j++)
-      if (g_str_equal (sample->locations[i]->lines[j].function->name, function))
-        return TRUE;
-  return FALSE;
-}
-
-/* FUNCTION NULL: any. */
-static guint64
-sum (const PyroCaptured *captured, const PyroLabel *labels, guint n,
-     const gchar *function)
-{
-  guint64 ns = 0;
-
-  for (guint i = 0; i < captured->profiles->len; i++) {
-    const PyroProfile *profile = g_ptr_array_index (captured->profiles, i);
-
-    for (gsize j = 0; j < profile->n_samples; j++)
-      if (has_labels (&profile->samples[j], labels, n)
-          && (function == NULL
-              || has_function (&profile->samples[j], function)))
-        ns += (guint64)profile->samples[j].values[CPU_VALUE];
-  }
-  return ns;
-}
-
 guint64
 pyro_captured_cpu (const PyroCaptured *captured, ...)
 {
   PyroLabel labels[MAX_LABELS];
+  guint64 ns = 0;
   guint n = 0;
   va_list args;
 
@@ -115,13 +87,15 @@ pyro_captured_cpu (const PyroCaptured *captured, ...)
          && (labels[n].key = va_arg (args, const gchar *)) != NULL)
     labels[n++].value = va_arg (args, const gchar *);
   va_end (args);
-  return sum (captured, labels, n, NULL);
-}
 
-guint64
-pyro_captured_cpu_in (const PyroCaptured *captured, const gchar *function)
-{
-  return sum (captured, NULL, 0, function);
+  for (guint i = 0; i < captured->profiles->len; i++) {
+    const PyroProfile *profile = g_ptr_array_index (captured->profiles, i);
+
+    for (gsize j = 0; j < profile->n_samples; j++)
+      if (has_labels (&profile->samples[j], labels, n))
+        ns += (guint64)profile->samples[j].values[CPU_VALUE];
+  }
+  return ns;
 }
 
 static gint
@@ -150,6 +124,19 @@ pyro_captured_values (const PyroCaptured *captured, const gchar *key)
   g_ptr_array_sort (values, compare);
   g_ptr_array_add (values, NULL);
   return (GStrv)g_ptr_array_free (values, FALSE);
+}
+
+gboolean
+pyro_captured_has_comment (const PyroCaptured *captured, const gchar *key,
+                           const gchar *value)
+{
+  for (guint i = 0; i < captured->profiles->len; i++)
+    if (g_strcmp0 (pyro_profile_get_comment (
+                       g_ptr_array_index (captured->profiles, i), key),
+                   value)
+        == 0)
+      return TRUE;
+  return FALSE;
 }
 
 guint

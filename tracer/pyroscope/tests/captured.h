@@ -36,6 +36,10 @@ pyro_captured_cpu_in (const PyroCaptured *captured, const gchar *function);
 /* The different values of the label KEY, sorted. (transfer full) */
 GStrv pyro_captured_values (const PyroCaptured *captured, const gchar *key);
 
+/* Whether one of the captures has the comment KEY=VALUE. */
+gboolean pyro_captured_has_comment (const PyroCaptured *captured,
+                                    const gchar *key, const gchar *value);
+
 /* How many files there are. */
 guint pyro_captured_count (const gchar *folder);
 

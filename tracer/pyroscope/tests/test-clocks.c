@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * What a profile adds up to: the CPU clocks of the process.
+ */
+
+#include <time.h>
+
+#include "profiled.h"
+
+static guint64
+process_time (void)
+{
+  struct timespec time;
+
+  clock_gettime (CLOCK_PROCESS_CPUTIME_ID, &time);
+  return (guint64)time.tv_sec * GST_SECOND + (guint64)time.tv_nsec;
+}
+
+static void
+set_rate (guint rate)
+{
+  g_autoptr (GObject) tracer = pyro_profiled_tracer ();
+
+  g_object_set (tracer, "sample-rate", rate, NULL);
+}
+
+/* Of several threads, and some that come and go. */
+static void
+expect_the_clocks (guint rate)
+{
+  g_autoptr (GstElement) pipeline = pyro_launch (
+      "clocks", "pyroburnsrc name=source data-cost=2000 ! tee name=t "
+                "t. ! queue ! pyroburn data-cost=5000 ! fakesink async=false "
+                "t. ! queue ! pyroburn data-cost=3000 ! fakesink async=false");
+  g_autoptr (PyroCaptured) captured = NULL;
+  guint64 begin, used, all, with_element;
+
+  set_rate (rate);
+  pyro_profiled_begin ();
+  begin = process_time ();
+  for (guint i = 0; i < 4; i++) {
+    pyro_play (pipeline);
+    pyro_wait_for_cpu (pipeline, 1500);
+    gst_element_set_state (pipeline, GST_STATE_READY);
+  }
+  used = process_time () - begin;
+  gst_element_set_state (pipeline, GST_STATE_NULL);
+  captured = pyro_profiled_end ();
+
+  all = pyro_captured_cpu (captured, NULL);
+  fail_unless (all > used * 97 / 100 && all < used * 103 / 100,
+               "%" G_GUINT64_FORMAT " us are told of %" G_GUINT64_FORMAT,
+               all / 1000, used / 1000);
+  with_element = all - pyro_captured_cpu (captured, "element", NULL, NULL);
+  GST_INFO ("%u Hz: %.1f ms told, %.1f ms used, %.2f %% with an element", rate,
+            (gdouble)all / 1e6, (gdouble)used / 1e6,
+            (gdouble)with_element * 100 / (gdouble)all);
+  fail_unless (with_element * 100 >= all * 95,
+               "only %" G_GUINT64_FORMAT " of %" G_GUINT64_FORMAT
+               " us carry an element",
+               with_element / 1000, all / 1000);
+}
+
+GST_START_TEST (at_100_hz_samples_add_up_to_the_clocks)
+{
+  expect_the_clocks (100);
+}
+GST_END_TEST
+
+GST_START_TEST (at_1000_hz_samples_add_up_to_the_clocks)
+{
+  expect_the_clocks (1000);
+}
+GST_END_TEST
+
+/* Two elements that are done at exactly 8 and 10 of every 10 ms of their
+ * thread's CPU clock: a sampler with a fixed period of 10 ms sees one of them
+ * for ever. */
+GST_START_TEST (exactly_regular_work_is_not_mistaken)
+{
+  g_autoptr (GstElement) pipeline = pyro_launch (
+      "regular", "pyroburnsrc ! pyroburn name=long period=10000 phase=8000 ! "
+                 "pyroburn name=short period=10000 phase=0 ! fakesink");
+  g_autoptr (PyroCaptured) captured = NULL;
+
+  set_rate (100);
+  captured = pyro_play_for (pipeline, 5000);
+  pyro_expect_elements (captured, pipeline, "long", "short", NULL);
+}
+GST_END_TEST
+
+static Suite *
+make_suite (void)
+{
+  Suite *suite = suite_create ("clocks");
+  TCase *tcase = tcase_create ("clocks");
+
+  suite_add_tcase (suite, tcase);
+  tcase_add_test (tcase, at_100_hz_samples_add_up_to_the_clocks);
+  tcase_add_test (tcase, at_1000_hz_samples_add_up_to_the_clocks);
+  tcase_add_test (tcase, exactly_regular_work_is_not_mistaken);
+  return suite;
+}
+
+int
+main (int argc, char **argv)
+{
+  return pyro_profiled_main (argc, argv, "", make_suite);
+}
