@@ -13,11 +13,11 @@ G_BEGIN_DECLS
 
 /* Where an element uses CPU time. */
 typedef enum {
-  PYRO_BURN_DATA,   /* each buffer: chain, create, the task, aggregate */
-  PYRO_BURN_EVENT,  /* each event from upstream */
-  PYRO_BURN_QUERY,  /* each custom query */
-  PYRO_BURN_STATE,  /* each change of state upwards */
-  PYRO_BURN_N_WORKS /* threads of its own have their files to come */
+  PYRO_BURN_DATA,  /* each buffer: chain, create, the task, aggregate */
+  PYRO_BURN_EVENT, /* each event from upstream */
+  PYRO_BURN_QUERY, /* each custom query */
+  PYRO_BURN_STATE, /* each change of state upwards */
+  PYRO_BURN_N_WORKS
 } PyroBurnWork;
 
 typedef struct {
@@ -48,7 +48,8 @@ gboolean pyro_burn_set_property (PyroBurn *burn, guint id, const GValue *value);
 gboolean pyro_burn_get_property (PyroBurn *burn, guint id, GValue *value);
 
 /* The elements: "pyroburn" (one in, one out), "pyroburnsrc" (in create),
- * "pyroburndemux" (in its tasks), "pyroburnaggregator". */
+ * "pyroburndemux" (in its tasks), "pyroburnaggregator". In a plugin of its own:
+ * "pyroburnworkers" (in threads that it makes). */
 GType pyro_burn_filter_get_type (void);
 GType pyro_burn_src_get_type (void);
 GType pyro_burn_demux_get_type (void);

@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Threads that elements make themselves: two elements of one plugin, each with
+ * threads of one kind, have the CPU time that their threads used.
+ */
+
+#include "profiled.h"
+
+/* The pool's idle threads wait for the next pool, whoever's it is. */
+#define MANY_IDLE_THREADS 8
+
+static PyroCaptured *
+play_workers (const gchar *threads, GstElement **pipeline)
+{
+  g_autofree gchar *description
+      = g_strdup_printf ("pyroburnsrc ! tee name=t "
+                         "t. ! queue max-size-buffers=1 ! pyroburnworkers "
+                         "name=left threads=%s data-cost=3000 ! "
+                         "fakesink async=false "
+                         "t. ! queue max-size-buffers=1 ! pyroburnworkers "
+                         "name=right threads=%s data-cost=7000 ! "
+                         "fakesink async=false",
+                         threads, threads);
+
+  *pipeline = pyro_launch (threads, description);
+  return pyro_play_for (*pipeline, 3000);
+}
+
+static void
+expect_owners (const gchar *threads, const gchar *attribution)
+{
+  g_autoptr (GstElement) pipeline = NULL;
+  g_autoptr (PyroCaptured) captured = play_workers (threads, &pipeline);
+  guint64 used = pyro_used (pipeline);
+
+  pyro_expect_elements (captured, pipeline, "left", "right", NULL);
+  pyro_expect_time (captured, attribution,
+                    pyro_captured_cpu (captured, "pipeline", threads,
+                                       "attribution", attribution, NULL),
+                    used, 5);
+}
+
+GST_START_TEST (an_elements_own_pthreads_are_its_own)
+{
+  expect_owners ("pthreads", "inherited");
+}
+GST_END_TEST
+
+GST_START_TEST (a_workers_own_threads_are_its_owners)
+{
+  expect_owners ("nested", "inherited");
+}
+GST_END_TEST
+
+GST_START_TEST (an_elements_gthreads_are_its_own)
+{
+  expect_owners ("gthreads", "inherited");
+}
+GST_END_TEST
+
+GST_START_TEST (tasks_of_a_pool_are_whose_they_are)
+{
+  expect_owners ("pool", "exact");
+}
+GST_END_TEST
+
+GST_START_TEST (idle_threads_that_change_pools_change_their_owners)
+{
+  gint before = g_thread_pool_get_max_unused_threads ();
+
+  g_thread_pool_set_max_unused_threads (MANY_IDLE_THREADS);
+  expect_owners ("new-pool", "exact");
+  g_thread_pool_set_max_unused_threads (before);
+}
+GST_END_TEST
+
+GST_START_TEST (pools_threads_that_live_for_one_task_are_its_owners)
+{
+  gint before = g_thread_pool_get_max_unused_threads ();
+
+  g_thread_pool_set_max_unused_threads (0);
+  expect_owners ("new-pool", "exact");
+  g_thread_pool_set_max_unused_threads (before);
+}
+GST_END_TEST
+
+GST_START_TEST (tasks_of_a_shared_task_pool_are_whose_they_are)
+{
+  expect_owners ("tasks", "exact");
+}
+GST_END_TEST
+
+/* Threads that were there before the profiler: only their library tells. */
+static void
+expect_of_early_threads (const gchar *description, const gchar *attribution)
+{
+  g_autoptr (GstElement) pipeline = pyro_launch ("early", description);
+  g_autoptr (PyroCaptured) captured = NULL;
+  guint64 used, expected, other;
+
+  pyro_profiled_emit ("stop");
+  pyro_play (pipeline);
+  pyro_wait_for_cpu (pipeline, 100);
+  pyro_profiled_begin ();
+  used = pyro_used (pipeline);
+  pyro_wait_for_cpu (pipeline, 1000);
+  used = pyro_used (pipeline) - used;
+  captured = pyro_profiled_end ();
+  gst_element_set_state (pipeline, GST_STATE_NULL);
+
+  /* What they used before they had a timer has no stack, hence no library. */
+  expected = pyro_captured_cpu (captured, "thread", "worker", "attribution",
+                                attribution, NULL);
+  other = pyro_captured_cpu (captured, "thread", "worker", NULL) - expected;
+  fail_unless (expected > used * 95 / 100,
+               "%" G_GUINT64_FORMAT " us are marked %s, but %" G_GUINT64_FORMAT
+               " used",
+               expected / 1000, attribution, used / 1000);
+  fail_unless (other == 0 || g_str_equal (attribution, "library"),
+               "%" G_GUINT64_FORMAT " us are somebody's", other / 1000);
+}
+
+GST_START_TEST (threads_of_before_are_the_only_element_of_their_library)
+{
+  expect_of_early_threads ("pyroburnsrc ! pyroburnworkers data-cost=4000 ! "
+                           "fakesink",
+                           "library");
+}
+GST_END_TEST
+
+GST_START_TEST (threads_of_before_are_nobodys_where_two_may_own_them)
+{
+  expect_of_early_threads ("pyroburnsrc ! pyroburnworkers data-cost=4000 ! "
+                           "pyroburnworkers data-cost=4000 ! fakesink",
+                           "none");
+}
+GST_END_TEST
+
+static Suite *
+make_suite (void)
+{
+  Suite *suite = suite_create ("workers");
+  TCase *tcase = tcase_create ("owners");
+
+  suite_add_tcase (suite, tcase);
+  tcase_add_test (tcase, an_elements_own_pthreads_are_its_own);
+  tcase_add_test (tcase, a_workers_own_threads_are_its_owners);
+  tcase_add_test (tcase, an_elements_gthreads_are_its_own);
+  tcase_add_test (tcase, tasks_of_a_pool_are_whose_they_are);
+  tcase_add_test (tcase, idle_threads_that_change_pools_change_their_owners);
+  tcase_add_test (tcase, pools_threads_that_live_for_one_task_are_its_owners);
+  tcase_add_test (tcase, tasks_of_a_shared_task_pool_are_whose_they_are);
+  tcase_add_test (tcase,
+                  threads_of_before_are_the_only_element_of_their_library);
+  tcase_add_test (tcase, threads_of_before_are_nobodys_where_two_may_own_them);
+  return suite;
+}
+
+int
+main (int argc, char **argv)
+{
+  return pyro_profiled_main (argc, argv, ",sample-rate=1000", make_suite);
+}
