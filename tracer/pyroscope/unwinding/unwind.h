@@ -53,7 +53,7 @@ typedef struct {
   uint16_t depth;   /* frames written */
   uint16_t omitted; /* frames left out of the middle, 65535: that or more */
   uint16_t gap;     /* where they are missing; 0 if OMITTED is 0 */
-  bool rescued;     /* the leaf's caller was found without CFI */
+  bool rescued;     /* a caller was found without CFI */
 } PyroWalk;
 
 #define PYRO_MAX_FRAMES 256

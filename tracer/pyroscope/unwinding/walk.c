@@ -380,8 +380,11 @@ walk_by_rules (const PyroUnwindSources *sources, PyroFrame *frame,
   return PYRO_STACK_TOO_DEEP;
 }
 
-/* Where FRAME leads: to the root (or further than anybody follows), or at
- * least through a signal's frame to another interrupted function. */
+/* Where FRAME leads: to a thread's start (or further than anybody follows), or
+ * at least through a signal's frame to another interrupted function. A return
+ * address of zero is the root of a walk that began with what is true; where the
+ * beginning is a guess, any zero on the stack would confirm it, so only code
+ * whose CFI says that it has no caller does. */
 typedef enum {
   LEADS_ASTRAY,
   LEADS_THROUGH_SIGNAL,
@@ -398,7 +401,8 @@ follow (const PyroUnwindSources *sources, const PyroFrame *frame)
   pyro_frame_buffer_init (&nowhere, NULL, 0);
   trial.crossed_signal = false;
   end = walk_by_rules (sources, &trial, &nowhere);
-  if (end == PYRO_STACK_COMPLETE || end == PYRO_STACK_TOO_DEEP)
+  if (end == PYRO_STACK_TOO_DEEP
+      || (end == PYRO_STACK_COMPLETE && trial.regs.pc != 0))
     return trial.crossed_signal ? LEADS_THROUGH_SIGNAL : LEADS_TO_ROOT;
   if (trial.exact
       && (end == PYRO_STACK_NO_UNWIND_INFO || end == PYRO_STACK_UNKNOWN_CODE))
@@ -438,11 +442,13 @@ follow_with_saved_fp (const PyroUnwindSources *sources, const PyroFrame *leaf,
   return LEADS_ASTRAY;
 }
 
-/* FRAME was interrupted in code without CFI. Makes it its caller's frame. A
- * guess that does not lead to the root is none: the stack then ends here, and
- * says so. One that leads through a signal's frame is taken only if there is no
- * other: below the stack pointer of old lie the remains of our own signals, and
- * a function that has just made room there has not overwritten them all. */
+/* FRAME is in code without CFI, where it was interrupted or where it called a
+ * function that has CFI (x264's coder of residuals does). Makes it its caller's
+ * frame. A guess that does not lead to the root is none: the stack then ends
+ * here, and says so. One that leads through a signal's frame is taken only if
+ * there is no other: below the stack pointer of old lie the remains of our own
+ * signals, and a function that has just made room there has not overwritten
+ * them all. */
 static bool
 rescue (const PyroUnwindSources *sources, PyroFrame *frame)
 {
@@ -453,7 +459,7 @@ rescue (const PyroUnwindSources *sources, PyroFrame *frame)
   uintptr_t from = 0;
   unsigned trials;
 
-  if (code != NULL && code->kind == PYRO_CODE_ORC
+  if (frame->exact && code != NULL && code->kind == PYRO_CODE_ORC
       && pyro_rescue_orc (sources, code, frame))
     return true;
   for (trials = 0; trials < MAX_TRIALS; trials++) {
@@ -501,12 +507,12 @@ pyro_unwind_by_tables (const PyroUnwindSources *sources,
     frame.saved_known = true;
     frame.crossed_signal = false;
     /* One rescue for the leaf, and one for each function that a signal
-     * interrupted before; the bound is for stacks that lead in circles. */
+     * interrupted before or that calls functions with CFI; the bound is for
+     * stacks that lead in circles. */
     for (rescues = 0; rescues <= 8; rescues++) {
       walk->end = walk_by_rules (sources, &frame, &buffer);
-      if (!frame.exact
-          || (walk->end != PYRO_STACK_NO_UNWIND_INFO
-              && walk->end != PYRO_STACK_UNKNOWN_CODE)
+      if ((walk->end != PYRO_STACK_NO_UNWIND_INFO
+           && walk->end != PYRO_STACK_UNKNOWN_CODE)
           || !rescue (sources, &frame))
         break;
       walk->rescued = true;

@@ -12,6 +12,7 @@
  * usage: test-unwinding-differential [FRAMES-PER-PIPELINE]
  */
 
+#include <execinfo.h>
 #include <gst/gst.h>
 #include <pthread.h>
 #include <signal.h>
@@ -43,6 +44,8 @@ typedef struct {
   guint64 wrong_rescues;     /* of these: others that do not begin with it */
   guint64 libunwind_shorter; /* it stopped before the tables' root */
   guint64 contradictions;
+  guint64 false_roots;         /* complete, but not at a thread's start */
+  guint64 rescued_false_roots; /* of these: with a rescued leaf */
   guint64 ends[PYRO_STACK_N_ENDS];
 } Counts;
 
@@ -52,6 +55,10 @@ typedef struct {
   uintptr_t callee;
   guint depth;
 } Report;
+
+/* Where _start has called main's caller, and clone3 a thread's function. */
+#define START_SIZE 96
+static uintptr_t main_start, thread_start;
 
 static Counts counts;
 static Report reports[MAX_REPORTS];
@@ -163,32 +170,62 @@ update_shadow (const ucontext_t *context)
   shadow.sp = sp;
 }
 
-/* The innermost caller with CFI, if it made its call during this run. A
- * function that has jumped to its last callee may have left a return address
- * below, in what is now that callee's frame: its name is then one too many. */
+static bool
+has_cfi (const PyroUnwindSources *sources, uintptr_t pc)
+{
+  uint32_t rule = pyro_tables_find_rule (sources->tables, pc);
+
+  return rule != PYRO_SPECIAL_NONE && rule != PYRO_SPECIAL_UNKNOWN;
+}
+
+/* The innermost caller with CFI of code without, if both made their calls
+ * during this run. A function that has jumped to its last callee may have left
+ * a return address below, in what is now that callee's frame: its name is then
+ * one too many. */
 static void
 check_rescue (const PyroUnwindSources *sources, const uintptr_t *by_tables,
               unsigned depth)
 {
-  unsigned i = shadow.n;
+  unsigned i = shadow.n, bare = 0;
 
+  if (has_cfi (sources, by_tables[0])) {
+    for (bare = 1; bare < depth && has_cfi (sources, by_tables[bare] - 1);)
+      bare++;
+    if (bare == depth)
+      return;
+    while (i > 0 && shadow.calls[i - 1].ra != by_tables[bare])
+      i--;
+  }
   while (!shadow.is_lost && i > 0) {
     uintptr_t ra = shadow.calls[--i].ra;
-    uint32_t rule = pyro_tables_find_rule (sources->tables, ra - 1);
 
-    if (rule == PYRO_SPECIAL_NONE || rule == PYRO_SPECIAL_UNKNOWN)
+    if (!has_cfi (sources, ra - 1))
       continue;
     count (&counts.checked_rescues, 1);
-    if (depth > 1 && by_tables[1] == ra)
+    if (depth > bare + 1 && by_tables[bare + 1] == ra)
       return;
-    if (depth > 2 && by_tables[2] == ra) {
+    if (depth > bare + 2 && by_tables[bare + 2] == ra) {
       count (&counts.extra_frames, 1);
     } else {
       count (&counts.wrong_rescues, 1);
-      note (by_tables[1], ra, by_tables[0], by_tables[0], 1);
+      note (by_tables[bare + 1], ra, by_tables[0], by_tables[bare], bare + 1);
     }
     return;
   }
+}
+
+/* A stack that is complete ends where threads begin. */
+static void
+check_root (const uintptr_t *by_tables, const PyroWalk *walk)
+{
+  uintptr_t root = by_tables[walk->depth - 1];
+
+  if (root - main_start + START_SIZE <= 2 * START_SIZE
+      || root - thread_start + START_SIZE <= 2 * START_SIZE)
+    return;
+  count (&counts.false_roots, 1);
+  count (&counts.rescued_false_roots, walk->rescued);
+  note (0, 0, by_tables[0], by_tables[walk->depth - 1], walk->depth);
 }
 
 static void
@@ -210,9 +247,10 @@ look (const ucontext_t *context, bool with_libunwind)
   pyro_unwind_by_tables (&sources, &regs, &stack, by_tables, PYRO_MAX_FRAMES,
                          &tables);
   count (&counts.ends[tables.end], 1);
-  if (tables.end == PYRO_STACK_COMPLETE)
+  if (tables.end == PYRO_STACK_COMPLETE) {
     count (&counts.complete, 1);
-  else
+    check_root (by_tables, &tables);
+  } else
     note (0, 0, by_tables[0], by_tables[tables.depth - 1], tables.depth);
   if (tables.rescued) {
     count (&counts.rescued, 1);
@@ -339,6 +377,18 @@ print_reports (PyroModules *modules)
   }
 }
 
+/* By libgcc's unwinder: neither the tables nor libunwind. */
+static gpointer
+find_start (gpointer data)
+{
+  void *pcs[32];
+  int n = backtrace (pcs, G_N_ELEMENTS (pcs));
+
+  g_assert_cmpint (n, >, 0);
+  g_assert_cmpint (n, <, G_N_ELEMENTS (pcs));
+  return pcs[n - 1];
+}
+
 static guint64 frames_per_pipeline = 40000;
 
 static void
@@ -406,9 +456,13 @@ test_pipeline (gconstpointer data)
       counts.ends[PYRO_STACK_UNKNOWN_CODE], counts.ends[PYRO_STACK_UNREADABLE],
       counts.ends[PYRO_STACK_NO_PROGRESS], counts.ends[PYRO_STACK_UNSUPPORTED],
       counts.ends[PYRO_STACK_UNKNOWN_STACK]);
+  g_test_message ("complete, but not at a thread's start: %" G_GUINT64_FORMAT
+                  ", of these %" G_GUINT64_FORMAT " with a rescued leaf",
+                  counts.false_roots, counts.rescued_false_roots);
   print_reports (modules);
   g_assert_cmpuint (counts.frames, >=, frames_per_pipeline);
   g_assert_cmpuint (counts.contradictions, ==, 0);
+  g_assert_cmpuint (counts.false_roots, ==, 0);
   g_assert_cmpfloat (complete, >=, 99.9);
   g_assert_cmpuint (counts.wrong_rescues * 1000, <=, counts.checked_rescues);
   pyro_memory_watch_free (watch);
@@ -425,6 +479,9 @@ main (int argc, char **argv)
   if (argc > 1)
     frames_per_pipeline = g_ascii_strtoull (argv[1], NULL, 10);
   pyro_reference_libunwind_warm_up ();
+  main_start = (uintptr_t)find_start (NULL);
+  thread_start
+      = (uintptr_t)g_thread_join (g_thread_new ("start", find_start, NULL));
   install (SIGPROF, on_tick);
   install (SIGTRAP, on_trap);
   for (i = 0; i < G_N_ELEMENTS (pyro_test_pipelines); i++) {

@@ -216,12 +216,13 @@ test_ends (Fixture *f, gconstpointer data)
   walk (f, PYRO_MAX_FRAMES);
   g_assert_cmpint (f->walk.end, ==, PYRO_STACK_UNKNOWN_CODE);
   g_assert_cmpuint (f->walk.depth, ==, 2);
-  /* No rescue but for the leaf. */
+  /* The root itself is nobody's caller. */
   f->words[1] = BARE + 4;
   f->words[3] = ROOT + 4;
   walk (f, PYRO_MAX_FRAMES);
   g_assert_cmpint (f->walk.end, ==, PYRO_STACK_NO_UNWIND_INFO);
   g_assert_false (f->walk.rescued);
+  g_assert_cmpuint (f->walk.depth, ==, 2);
   f->words[1] = WILD + 4;
   walk (f, PYRO_MAX_FRAMES);
   g_assert_cmpint (f->walk.end, ==, PYRO_STACK_UNSUPPORTED);
@@ -269,6 +270,49 @@ test_rescue_with_saved_fp (Fixture *f, gconstpointer data)
   g_assert_cmpint (f->walk.end, ==, PYRO_STACK_COMPLETE);
   g_assert_true (f->walk.rescued);
   g_assert_cmpuint (f->walk.depth, ==, 3);
+}
+
+/* It called a function that has CFI, with three words pushed: so that this
+ * function's frame is not aligned. */
+static void
+test_rescue_of_a_caller (Fixture *f, gconstpointer data)
+{
+  f->regs.pc = PLAIN + 4;
+  f->words[1] = BARE + 4;
+  f->words[2] = PLAIN + 6; /* not where a call may have pushed it */
+  f->words[5] = PLAIN + 9;
+  f->words[7] = ROOT + 4;
+  walk (f, PYRO_MAX_FRAMES);
+  g_assert_cmpint (f->walk.end, ==, PYRO_STACK_COMPLETE);
+  g_assert_true (f->walk.rescued);
+  g_assert_cmpuint (f->walk.depth, ==, 4);
+  g_assert_cmphex (f->pcs[1], ==, BARE + 4);
+  g_assert_cmphex (f->pcs[2], ==, PLAIN + 9);
+  g_assert_cmphex (f->pcs[3], ==, ROOT + 4);
+}
+
+/* A word that looks like a caller of plain code, and the zero that its chain
+ * ends in, are no thread's start. */
+static void
+test_rescue_false_root (Fixture *f, gconstpointer data)
+{
+  f->regs.pc = BARE + 4;
+  f->words[1] = PLAIN + 8; /* its return address would be words[3], a zero */
+  f->words[7] = PLAIN + 9;
+  f->words[9] = ROOT + 4;
+  walk (f, PYRO_MAX_FRAMES);
+  g_assert_cmpint (f->walk.end, ==, PYRO_STACK_COMPLETE);
+  g_assert_true (f->walk.rescued);
+  g_assert_cmpuint (f->walk.depth, ==, 3);
+  g_assert_cmphex (f->pcs[1], ==, PLAIN + 9);
+  g_assert_cmphex (f->pcs[2], ==, ROOT + 4);
+
+  /* Nothing else there: then nothing is known. */
+  f->words[7] = f->words[9] = 0;
+  walk (f, PYRO_MAX_FRAMES);
+  g_assert_cmpint (f->walk.end, ==, PYRO_STACK_NO_UNWIND_INFO);
+  g_assert_false (f->walk.rescued);
+  g_assert_cmpuint (f->walk.depth, ==, 1);
 }
 
 static void
@@ -442,6 +486,8 @@ main (int argc, char **argv)
   ADD ("/walk/a-circle-makes-no-progress", test_circle);
   ADD ("/walk/an-end-that-is-not-the-root-has-its-reason", test_ends);
   ADD ("/walk/a-leaf-without-cfi-is-rescued", test_rescue);
+  ADD ("/walk/a-caller-without-cfi-is-rescued", test_rescue_of_a_caller);
+  ADD ("/walk/a-rescue-ends-at-a-thread's-start", test_rescue_false_root);
   ADD ("/walk/a-rescue-finds-the-saved-frame-pointer",
        test_rescue_with_saved_fp);
   ADD ("/walk/a-deep-stack-keeps-leaf-and-root", test_deep);
