@@ -42,9 +42,8 @@ on_thread_exit (void *data)
     return;
   }
   stack->depth = 0;
-  /* What has not been told of it yet is its owner's, or its last task's. */
-  __atomic_store_n (&stack->label, stack->base != 0 ? stack->base : stack->last,
-                    __ATOMIC_RELEASE);
+  /* What has not been told of it yet is its owner's. */
+  __atomic_store_n (&stack->label, stack->base, __ATOMIC_RELEASE);
   /* Perhaps nobody has looked at its clock, and later nobody can. */
   if (clock_gettime (CLOCK_THREAD_CPUTIME_ID, &used) == 0)
     __atomic_store_n (&stack->announcement.ended_ns,
@@ -123,13 +122,9 @@ pyro_node_stack_rebase (PyroNodeStack *stack, guint64 base)
 
   stack->depth = 0;
   stack->base = base;
-  if (base == 0)
-    stack->last = before;
-  /* What it used until the collector first sees it is told with the label that
-   * it has then: an idle thread's last task is nearer the truth than nobody. */
-  if (base == 0
-      && __atomic_load_n (&stack->announcement.queued, __ATOMIC_ACQUIRE))
-    base = before;
+  if (base == 0 && before != 0)
+    __atomic_store_n (&stack->announcement.last_label, before,
+                      __ATOMIC_RELAXED);
   __atomic_store_n (&stack->label, base, __ATOMIC_RELEASE);
   return before;
 }

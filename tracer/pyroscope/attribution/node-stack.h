@@ -54,7 +54,6 @@ typedef struct {
 typedef struct {
   guint64 label; /* PyroLabelWord of the top */
   guint64 base;  /* the one of an empty stack */
-  guint64 last;  /* of the last task, while there is none */
   guint64 outer; /* base outside of the task that the thread executes */
   guint depth;
   guint generation; /* of the session that the entries belong to */

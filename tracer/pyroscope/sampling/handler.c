@@ -98,7 +98,12 @@ take_sample (PyroThreadRecord *record, const siginfo_t *info,
   walk_stack (record, &regs, sample);
 
   label = __atomic_load_n (&record->label, __ATOMIC_ACQUIRE);
-  sample->label = label != NULL ? __atomic_load_n (label, __ATOMIC_RELAXED) : 0;
+  if (label != NULL) {
+    sample->label = __atomic_load_n (label, __ATOMIC_RELAXED);
+  } else {
+    sample->label = 0;
+    sample->flags |= PYRO_SAMPLE_UNLABELLED;
+  }
   sample->weight = weight;
   sample->nanoseconds = weight * interval;
   pyro_ring_commit (&record->ring, sample);

@@ -29,8 +29,9 @@ typedef struct {
   uintptr_t pcs[];
 } PyroSample;
 
-#define PYRO_SAMPLE_RESCUED 1 /* the leaf's caller was found without CFI */
-#define PYRO_SAMPLE_FILLER 2  /* no sample, only the rest of the buffer */
+#define PYRO_SAMPLE_RESCUED 1    /* the leaf's caller was found without CFI */
+#define PYRO_SAMPLE_FILLER 2     /* no sample, only the rest of the buffer */
+#define PYRO_SAMPLE_UNLABELLED 4 /* nobody knew where the label word is */
 
 #define PYRO_SAMPLE_MAX_SIZE \
   (sizeof (PyroSample) + PYRO_MAX_FRAMES * sizeof (uintptr_t))
@@ -84,18 +85,18 @@ pyro_ring_commit (PyroRing *ring, PyroSample *sample)
 }
 
 /* The oldest sample, or NULL. It stays in the ring until it is released. */
-static inline const PyroSample *
+static inline PyroSample *
 pyro_ring_peek (PyroRing *ring)
 {
   for (;;) {
     uint64_t head = __atomic_load_n (&ring->head, __ATOMIC_ACQUIRE);
     uint64_t tail = __atomic_load_n (&ring->tail, __ATOMIC_RELAXED);
     uint64_t to_end = ring->capacity - (tail & (ring->capacity - 1));
-    const PyroSample *sample;
+    PyroSample *sample;
 
     if (head == tail)
       return NULL;
-    sample = (const PyroSample *)(ring->data + (tail & (ring->capacity - 1)));
+    sample = (PyroSample *)(ring->data + (tail & (ring->capacity - 1)));
     if (to_end >= sizeof (PyroSample) && !(sample->flags & PYRO_SAMPLE_FILLER))
       return sample;
     __atomic_store_n (&ring->tail, tail + sample->size, __ATOMIC_RELEASE);

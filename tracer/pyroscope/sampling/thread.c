@@ -57,13 +57,24 @@ pyro_thread_free (PyroThread *thread)
 
 /* the balance */
 
+guint64
+pyro_announcement_get_label (const PyroAnnouncement *announcement)
+{
+  guint64 label = __atomic_load_n (announcement->label, __ATOMIC_ACQUIRE);
+
+  return label != 0
+             ? label
+             : __atomic_load_n (&announcement->last_label, __ATOMIC_RELAXED);
+}
+
 static guint64
 label_now (PyroThread *thread)
 {
-  const guint64 *label
-      = __atomic_load_n (&thread->record.label, __ATOMIC_ACQUIRE);
+  const PyroAnnouncement *announcement = thread->announcements;
 
-  return label != NULL ? __atomic_load_n (label, __ATOMIC_RELAXED) : 0;
+  while (announcement != NULL && announcement->label != thread->record.label)
+    announcement = announcement->next_adopted;
+  return announcement != NULL ? pyro_announcement_get_label (announcement) : 0;
 }
 
 static void
@@ -98,7 +109,7 @@ void
 pyro_thread_drain (PyroThread *thread, gint64 now, const PyroThreadsSink *sink,
                    gpointer data)
 {
-  const PyroSample *sample;
+  PyroSample *sample;
 
   if (thread->record.ring.data == NULL)
     return;
@@ -109,6 +120,9 @@ pyro_thread_drain (PyroThread *thread, gint64 now, const PyroThreadsSink *sink,
   }
   while ((sample = pyro_ring_peek (&thread->record.ring)) != NULL) {
     thread->told_ns += (gint64)sample->nanoseconds;
+    /* It was found before it announced itself, a moment ago. */
+    if (sample->flags & PYRO_SAMPLE_UNLABELLED)
+      sample->label = label_now (thread);
     if (sink != NULL)
       sink->sample (&thread->info, sample, data);
     pyro_ring_release (&thread->record.ring, sample);
@@ -417,9 +431,12 @@ pyro_thread_check (PyroThread *thread, gint64 now, PyroTimerPlan *plan,
     gint64 tolerance = 3 * (gint64)thread->record.interval_ns + IN_FLIGHT_NS;
 
     /* First of all: what another thread used is not this one's. */
+    if (pyro_thread_is_replaced (thread))
+      return FALSE;
+    /* Before the period changes: it notes what has been told until then. */
+    pyro_thread_drain (thread, now, sink, data);
     if (!pyro_thread_change_period (thread, plan, FALSE))
       return FALSE;
-    pyro_thread_drain (thread, now, sink, data);
     if (clock_ns - thread->told_ns > tolerance
         && !pyro_thread_is_overdue (thread))
       explain_missing (thread, clock_ns - thread->told_ns, plan->signo, sink,

@@ -267,7 +267,7 @@ tell_of_unmet (PyroThreads *threads, const PyroAnnouncement *announcement,
   threads->told_of_gone_ns += (gint64)announcement->ended_ns;
   if (sink != NULL)
     sink->unsampled (&info, PYRO_UNSAMPLED_START, announcement->ended_ns, 0,
-                     *announcement->label, data);
+                     pyro_announcement_get_label (announcement), data);
 }
 
 static gboolean
@@ -614,6 +614,8 @@ pyro_threads_set_signal (PyroThreads *threads, gint signo,
   GHashTableIter iter;
   gpointer value;
 
+  /* What threads used until now is told with their labels. */
+  take_announcements (threads, sink, data);
   threads->plan.signo = signo;
   g_hash_table_iter_init (&iter, threads->by_tid);
   while (g_hash_table_iter_next (&iter, NULL, &value)) {

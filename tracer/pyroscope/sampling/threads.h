@@ -39,7 +39,8 @@ typedef struct {
   void (*sample) (const PyroThreadInfo *thread, const PyroSample *sample,
                   gpointer data);
   /* WEIGHT: samples that it would have been, 0 where there was no timer.
-   * LABEL: the thread's label word now. */
+   * LABEL: the thread's label word now, or, where that is 0, its last one: what
+   * has not been told of an idle thread was used before it was idle. */
   void (*unsampled) (const PyroThreadInfo *thread, PyroUnsampledReason reason,
                      guint64 ns, guint64 weight, guint64 label, gpointer data);
 } PyroThreadsSink;
@@ -52,7 +53,8 @@ typedef struct _PyroAnnouncement {
   struct _PyroAnnouncement *next_adopted; /* of one thread */
   pid_t tid;
   const guint64 *label;
-  guint64 ended_ns; /* 0; when it ends, what the thread's CPU clock says */
+  guint64 last_label; /* while *LABEL is 0: what it was before */
+  guint64 ended_ns;   /* 0; when it ends, what the thread's CPU clock says */
   void (*release) (struct _PyroAnnouncement *announcement);
   guint queued;
 } PyroAnnouncement;

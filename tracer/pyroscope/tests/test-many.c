@@ -11,6 +11,21 @@
 #define N_SHORT 12
 #define N_SWAPS 20
 
+/* CPU time of threads without an element, but for the profiler's own threads
+ * and the one that the test runs in. */
+static guint64
+cpu_of_nobody (const PyroCaptured *captured)
+{
+  const gchar *const known[]
+      = { "pyro-collector", "pyro-delivery", "test-many" };
+  guint64 ns = pyro_captured_cpu (captured, "element", NULL, NULL);
+
+  for (guint i = 0; i < G_N_ELEMENTS (known); i++)
+    ns -= pyro_captured_cpu (captured, "element", NULL, "thread", known[i],
+                             NULL);
+  return ns;
+}
+
 /* Costs nothing but what GStreamer does, unless a test sets it. */
 static void
 add_elements (GstElement *pipeline, guint n)
@@ -86,6 +101,7 @@ GST_START_TEST (of_64_pipelines_at_once_each_has_its_own)
 {
   GstElement *pipelines[N_PIPELINES];
   g_autoptr (PyroCaptured) captured = NULL;
+  guint64 used = 0;
 
   pyro_profiled_begin ();
   for (guint i = 0; i < N_PIPELINES; i++) {
@@ -115,8 +131,13 @@ GST_START_TEST (of_64_pipelines_at_once_each_has_its_own)
     pyro_expect_time (captured, name,
                       pyro_captured_cpu (captured, "pipeline", name, NULL),
                       pyro_used (pipelines[i]), 15);
+    used += pyro_used (pipelines[i]);
     gst_object_unref (pipelines[i]);
   }
+  fail_unless (cpu_of_nobody (captured) < used / 100,
+               "%" G_GUINT64_FORMAT " us of %" G_GUINT64_FORMAT
+               " have no element",
+               cpu_of_nobody (captured) / 1000, used / 1000);
 }
 GST_END_TEST
 

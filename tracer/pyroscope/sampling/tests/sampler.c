@@ -66,13 +66,14 @@ on_unsampled (const PyroThreadInfo *thread, PyroUnsampledReason reason,
   g_assert_cmpint ((gint64)ns, >, 0);
   g_strlcpy (account->name, thread->name, sizeof account->name);
   account->unsampled_ns[reason] += ns;
+  account->last_unsampled_label = label;
   sampler->all.unsampled_ns[reason] += ns;
 }
 
 static const PyroThreadsSink sink = { on_sample, on_unsampled };
 
 Sampler *
-sampler_new (guint rate)
+sampler_new_without_signal (guint rate)
 {
   Sampler *sampler = g_new0 (Sampler, 1);
 
@@ -80,9 +81,23 @@ sampler_new (guint rate)
   sampler->threads = pyro_threads_new ();
   sampler->process_ns = clock_ns (CLOCK_PROCESS_CPUTIME_ID);
   pyro_threads_start (sampler->threads, rate);
+  return sampler;
+}
+
+void
+sampler_take_signal (Sampler *sampler)
+{
   g_assert_cmpint (pyro_signal_acquire (NULL), ==, SIGURG);
   pyro_threads_set_signal (sampler->threads, SIGURG, &sink, sampler);
   sampler_tick (sampler);
+}
+
+Sampler *
+sampler_new (guint rate)
+{
+  Sampler *sampler = sampler_new_without_signal (rate);
+
+  sampler_take_signal (sampler);
   return sampler;
 }
 

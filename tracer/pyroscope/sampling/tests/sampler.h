@@ -19,6 +19,7 @@ typedef struct {
   guint64 sampled_ns;
   guint64 max_depth;
   guint64 last_label;
+  guint64 last_unsampled_label;
   guint64 unsampled_ns[PYRO_UNSAMPLED_N_REASONS];
   gchar name[PYRO_THREAD_NAME_SIZE];
 } Account;
@@ -30,8 +31,10 @@ typedef struct {
   gint64 process_ns; /* CPU clock of the process at the start */
 } Sampler;
 
-/* Starts at once, with SIGURG. */
+/* Starts at once, with SIGURG; or without a signal, which it takes later. */
 Sampler *sampler_new (guint rate);
+Sampler *sampler_new_without_signal (guint rate);
+void sampler_take_signal (Sampler *sampler);
 void sampler_free (Sampler *sampler);
 
 void sampler_tick (Sampler *sampler);

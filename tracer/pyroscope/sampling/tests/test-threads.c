@@ -19,6 +19,7 @@ typedef struct {
   gboolean blocks;
   const gchar *name;
   PyroAnnouncement *announcement;
+  gboolean announces_late;
   guint64 label;
   /* Of the thread. */
   pthread_t thread;
@@ -34,6 +35,15 @@ count_release (PyroAnnouncement *announcement)
   n_released++;
 }
 
+static void
+announce (Worker *worker)
+{
+  worker->announcement->tid = gettid ();
+  worker->announcement->label = &worker->label;
+  worker->announcement->release = count_release;
+  pyro_threads_announce (worker->announcement);
+}
+
 static void *
 work (void *data)
 {
@@ -46,14 +56,12 @@ work (void *data)
   }
   if (worker->name != NULL)
     pthread_setname_np (pthread_self (), worker->name);
-  if (worker->announcement != NULL) {
-    worker->announcement->tid = gettid ();
-    worker->announcement->label = &worker->label;
-    worker->announcement->release = count_release;
-    pyro_threads_announce (worker->announcement);
-  }
+  if (worker->announcement != NULL && !worker->announces_late)
+    announce (worker);
   __atomic_store_n (&worker->tid, gettid (), __ATOMIC_RELEASE);
   burn_ms (worker->ms);
+  if (worker->announces_late)
+    announce (worker);
   pyro_thread_cpu_time (gettid (), &worker->clock_ns);
   __atomic_store_n (&worker->done, 1, __ATOMIC_RELEASE);
   while (!__atomic_load_n (&worker->quit, __ATOMIC_ACQUIRE))
@@ -499,6 +507,60 @@ child_starts_again (void)
 }
 
 static void
+wait_for (const gint *done)
+{
+  while (!__atomic_load_n (done, __ATOMIC_ACQUIRE))
+    usleep (1000);
+}
+
+/* What it used while the tables were made, and is idle since. */
+static void
+child_labels_of_before (void)
+{
+  static PyroAnnouncement announcement = { .last_label = 7 };
+  Worker worker
+      = { .ms = 100, .announcement = &announcement, .announces_late = TRUE };
+  Sampler *sampler;
+  const Account *account;
+
+  begin (&worker);
+  wait_for (&worker.tid);
+  sampler = sampler_new_without_signal (1000);
+  wait_for (&worker.done);
+  sampler_take_signal (sampler);
+  account = sampler_get (sampler, worker.tid);
+  g_assert_cmpuint (account->unsampled_ns[PYRO_UNSAMPLED_START], >, 0);
+  g_assert_cmpuint (account->last_unsampled_label, ==, 7);
+  end (&worker);
+  sampler_free (sampler);
+}
+
+/* A scan may find a thread before it announces itself. */
+static void
+child_labels_that_come_late (void)
+{
+  static PyroAnnouncement announcement;
+  Sampler *sampler = sampler_new (1000);
+  Worker worker = {
+    .ms = 300, .announcement = &announcement, .announces_late = TRUE, .label = 9
+  };
+  const Account *account;
+  guint n_before;
+
+  begin (&worker);
+  sampler_run (sampler, 100, NULL);
+  account = sampler_get (sampler, worker.tid);
+  g_assert_cmpuint (account->last_label, ==, 0);
+  n_before = account->n_samples;
+  wait_for (&worker.done);
+  sampler_tick (sampler);
+  g_assert_cmpuint (account->n_samples, >, n_before);
+  g_assert_cmpuint (account->last_label, ==, 9);
+  end (&worker);
+  sampler_free (sampler);
+}
+
+static void
 run_child (gconstpointer test)
 {
   in_a_process ((void (*) (void)) (gsize)test);
@@ -525,6 +587,10 @@ main (int argc, char **argv)
   ADD ("what an ignored signal does not say is told", child_ignored);
   ADD ("our own threads are known by name and mask", child_own);
   ADD ("announced threads have labels and are released once", child_announced);
+  ADD ("what was used before the first signal has its label",
+       child_labels_of_before);
+  ADD ("samples of a thread that has just announced itself have its label",
+       child_labels_that_come_late);
   ADD ("starts and stops a thousand times", child_starts_again);
   return g_test_run ();
 }
