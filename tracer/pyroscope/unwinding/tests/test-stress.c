@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * Walks from a signal handler that lands anywhere: inside malloc, dlopen,
- * dl_iterate_phdr, a thread's start and end, while tables and map are replaced.
+ * dl_iterate_phdr, a C++ throw, a thread's start and end, while tables and map
+ * are replaced. The allocator ends the process if the handler calls it.
  *
  * usage: test-unwinding-stress [SECONDS]
  */
@@ -18,10 +19,27 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "allocator.h"
 #include "harness.h"
 #include "registers.h"
+#include "throw.h"
 
-#define N_WORKERS 4
+/* Signals to each worker in a second. */
+#define RATE 1000
+
+typedef enum {
+  ALLOCATE,
+  LOAD,
+  LIST_MODULES,
+  START_THREADS,
+#ifdef HAVE_CPP
+  THROW,
+#endif
+  N_KINDS
+} Kind;
+
+static const char *kind_names[]
+    = { "malloc", "dlopen", "dl_iterate_phdr", "threads", "throw" };
 
 static guint seconds = 2;
 static gint is_stopped;
@@ -29,6 +47,15 @@ static gint is_stopped;
 /* Walks under way, for the quiescence that reclaiming asks for. */
 static gint n_walking;
 static guint64 n_ends[PYRO_STACK_N_ENDS], n_walks;
+
+/* Of each worker, and of the walks on its stack. */
+static struct {
+  gint tid;
+  guint n_rounds;
+  guint64 n_walks;
+  guint64 n_complete;
+} workers[N_KINDS];
+static __thread guint kind_here; /* kind + 1; 0: no worker */
 
 static void
 on_signal (int signo, siginfo_t *info, void *context)
@@ -40,6 +67,7 @@ on_signal (int signo, siginfo_t *info, void *context)
   PyroRegisters regs;
   PyroWalk walk = { .end = PYRO_STACK_UNKNOWN_STACK };
 
+  pyro_test_in_handler = 1;
   __atomic_fetch_add (&n_walking, 1, __ATOMIC_SEQ_CST);
   sources.tables = pyro_modules_published ();
   sources.map = pyro_memory_map_published ();
@@ -50,7 +78,12 @@ on_signal (int signo, siginfo_t *info, void *context)
                            &walk);
   __atomic_fetch_add (&n_ends[walk.end], 1, __ATOMIC_RELAXED);
   __atomic_fetch_add (&n_walks, 1, __ATOMIC_RELAXED);
+  if (kind_here > 0) {
+    workers[kind_here - 1].n_walks++;
+    workers[kind_here - 1].n_complete += walk.end == PYRO_STACK_COMPLETE;
+  }
   __atomic_fetch_sub (&n_walking, 1, __ATOMIC_SEQ_CST);
+  pyro_test_in_handler = 0;
   errno = saved;
 }
 
@@ -74,88 +107,97 @@ come_and_go (gpointer data)
 }
 
 static void
-work (guint what, guint round)
+work (Kind kind, guint round)
 {
   guint n = 0;
   gpointer blocks[32];
   pthread_t thread;
   void *handle;
 
-  switch (what) {
-  case 0:
+  switch (kind) {
+  case ALLOCATE:
     for (n = 0; n < G_N_ELEMENTS (blocks); n++)
       blocks[n] = malloc (((gsize)round * 131 + n * 977) % 70000 + 1);
     for (n = 0; n < G_N_ELEMENTS (blocks); n++)
       free (blocks[n]);
     break;
-  case 1:
+  case LOAD:
     handle = dlopen (g_getenv (round % 2 ? "CHURN_MODULE_A" : "CHURN_MODULE_B"),
                      RTLD_NOW | RTLD_LOCAL);
     g_assert_nonnull (handle);
     dlclose (handle);
     break;
-  case 2:
+  case LIST_MODULES:
     dl_iterate_phdr (on_module, &n);
     break;
+#ifdef HAVE_CPP
+  case THROW:
+    g_assert_cmpuint (pyro_test_throw (round % 32), ==, round % 32 + 1);
+    break;
+#endif
   default:
     if (pthread_create (&thread, NULL, come_and_go, NULL) == 0)
       pthread_join (thread, NULL);
   }
 }
 
-typedef struct {
-  guint what;
-  gint tid;
-  guint n_rounds;
-} Worker;
-
 static gpointer
 run_worker (gpointer data)
 {
-  Worker *worker = data;
+  Kind kind = GPOINTER_TO_UINT (data);
 
-  g_atomic_int_set (&worker->tid, (gint)syscall (SYS_gettid));
+  kind_here = kind + 1;
+  g_atomic_int_set (&workers[kind].tid, (gint)syscall (SYS_gettid));
   while (!g_atomic_int_get (&is_stopped))
-    work (worker->what, worker->n_rounds++);
-  g_atomic_int_set (&worker->tid, 0);
+    work (kind, workers[kind].n_rounds++);
+  g_atomic_int_set (&workers[kind].tid, 0);
+  return NULL;
+}
+
+/* At RATE; if it could not run in time, the missing ones at once. */
+static gpointer
+send_signals (gpointer data)
+{
+  gint64 due = g_get_monotonic_time ();
+  guint i;
+
+  while (!g_atomic_int_get (&is_stopped)) {
+    for (i = 0; i < N_KINDS; i++) {
+      gint tid = g_atomic_int_get (&workers[i].tid);
+
+      if (tid != 0)
+        syscall (SYS_tgkill, getpid (), tid, SIGUSR1);
+    }
+    due += G_USEC_PER_SEC / RATE;
+    g_usleep ((gulong)MAX (due - g_get_monotonic_time (), 1));
+  }
   return NULL;
 }
 
 static void
 test_anywhere (void)
 {
-  Worker workers[N_WORKERS] = { 0 };
-  GThread *threads[N_WORKERS];
+  GThread *threads[N_KINDS], *signaller;
   gint64 end;
-  guint i, n_signals = 0;
   gdouble complete;
+  guint i;
 
   pyro_test_install (SIGUSR1, on_signal, 0);
   pyro_test_refresh ();
-  for (i = 0; i < N_WORKERS; i++) {
-    workers[i].what = i;
-    threads[i] = g_thread_new ("worker", run_worker, &workers[i]);
-  }
+  for (i = 0; i < N_KINDS; i++)
+    threads[i] = g_thread_new ("worker", run_worker, GUINT_TO_POINTER (i));
+  signaller = g_thread_new ("signaller", send_signals, NULL);
   end = g_get_monotonic_time () + seconds * G_USEC_PER_SEC;
   while (g_get_monotonic_time () < end) {
-    for (i = 0; i < N_WORKERS; i++) {
-      gint tid = g_atomic_int_get (&workers[i].tid);
-
-      if (tid != 0)
-        syscall (SYS_tgkill, getpid (), tid, SIGUSR1);
-    }
-    if (++n_signals % 4 == 0) {
-      pyro_test_refresh ();
-      pyro_modules_reclaim (pyro_test_modules, is_quiescent, NULL);
-      pyro_memory_watch_reclaim (pyro_test_watch, is_quiescent, NULL);
-    }
-    g_usleep (500);
+    pyro_test_refresh ();
+    pyro_modules_reclaim (pyro_test_modules, is_quiescent, NULL);
+    pyro_memory_watch_reclaim (pyro_test_watch, is_quiescent, NULL);
+    g_usleep (2000);
   }
   g_atomic_int_set (&is_stopped, TRUE);
-  for (i = 0; i < N_WORKERS; i++) {
+  g_thread_join (signaller);
+  for (i = 0; i < N_KINDS; i++)
     g_thread_join (threads[i]);
-    g_assert_cmpuint (workers[i].n_rounds, >, 10);
-  }
   complete = 100.0 * (gdouble)n_ends[PYRO_STACK_COMPLETE] / (gdouble)n_walks;
   g_test_message (
       "%" G_GUINT64_FORMAT " walks, %.2f %% complete; unknown "
@@ -164,12 +206,47 @@ test_anywhere (void)
       n_walks, complete, n_ends[PYRO_STACK_UNKNOWN_STACK],
       n_ends[PYRO_STACK_UNKNOWN_CODE], n_ends[PYRO_STACK_NO_UNWIND_INFO],
       n_ends[PYRO_STACK_UNREADABLE]);
-  g_test_message ("rounds: malloc %u, dlopen %u, dl_iterate_phdr %u, threads "
-                  "%u",
-                  workers[0].n_rounds, workers[1].n_rounds, workers[2].n_rounds,
-                  workers[3].n_rounds);
-  g_assert_cmpuint (n_walks, >, 100);
+  for (i = 0; i < N_KINDS; i++) {
+    g_test_message ("%s: %u rounds, %" G_GUINT64_FORMAT
+                    " walks, %.2f %% complete",
+                    kind_names[i], workers[i].n_rounds, workers[i].n_walks,
+                    100.0 * (gdouble)workers[i].n_complete
+                        / (gdouble)MAX (workers[i].n_walks, 1));
+    g_assert_cmpuint (workers[i].n_rounds, >, 10);
+    g_assert_cmpuint (workers[i].n_walks, >, 20);
+  }
   g_assert_cmpfloat (complete, >, 95);
+}
+
+/* What the other tests rely on: it is this allocator that everybody calls, and
+ * it ends whoever calls it in a handler. */
+static void
+allocate_in_handler (int signo, siginfo_t *info, void *context)
+{
+  pyro_test_in_handler = 1;
+  g_free (g_malloc (100));
+  pyro_test_in_handler = 0;
+}
+
+static void
+test_allocator (void)
+{
+  unsigned long before = pyro_test_n_allocations;
+
+  if (!PYRO_TEST_HAS_ALLOCATOR) {
+    g_test_skip ("this program has no allocator of its own");
+    return;
+  }
+  if (g_test_subprocess ()) {
+    pyro_test_install (SIGUSR1, allocate_in_handler, 0);
+    raise (SIGUSR1);
+    _exit (0);
+  }
+  g_free (g_strdup ("by a library"));
+  g_assert_cmpuint (pyro_test_n_allocations, >=, before + 2);
+  g_test_trap_subprocess (NULL, 0, 0);
+  g_test_trap_assert_failed ();
+  g_test_trap_assert_stderr ("*the allocator was called in a handler*");
 }
 
 static gint strict_tid;
@@ -256,6 +333,8 @@ main (int argc, char **argv)
   g_test_init (&argc, &argv, NULL);
   if (argc > 1)
     seconds = (guint)g_ascii_strtoull (argv[1], NULL, 10);
+  g_test_add_func ("/stress/an-allocation-in-a-handler-would-end-this-program",
+                   test_allocator);
   g_test_add_func ("/stress/signals-land-anywhere", test_anywhere);
   g_test_add_func ("/stress/the-handler-makes-no-system-call",
                    test_no_system_call);
