@@ -61,6 +61,14 @@ bench-hooks *arguments:
 bench-unwind *arguments:
     @exec ci/bench.sh unwind "$@"
 
+# Run the long forms of the tests: minutes of signals, a million stacks, the hazards (some 40 minutes)
+stress *arguments:
+    @exec ci/test.py --only-slow "$@"
+
+# Feed every parser with mangled input for SECONDS in all, under sanitizers (PARSER...: cfi, profile, settings, elf)
+fuzz seconds="60" *parsers:
+    @exec ci/fuzz.sh "$@"
+
 # Check formatting, scripts, the build's warnings and the tables made from lists
 lint:
     @exec ci/lint.sh

@@ -49,13 +49,15 @@ configure () {
       -Dtests=enabled) ;;
     bench) options=(--buildtype=debugoptimized -Db_ndebug=true -Dtests=disabled
       -Dbenchmarks=enabled) ;;
+    fuzz) options=(--buildtype=debugoptimized -Dtests=enabled -Db_lundef=false
+      '-Db_sanitize=address,undefined') ;;
     # As release, but with tests, and with the flags of the GStreamer that
     # gstreamer-native/ builds.
     native*) options=(--buildtype=debugoptimized -Dtests=enabled
       --native-file "$root/gstreamer-native/native.flags.ini") ;;
   esac
   options+=("${@:2}")
-  local stamp="$root ${PKG_CONFIG_PATH-} ${options[*]}"
+  local stamp="$root ${CC-} ${PKG_CONFIG_PATH-} ${options[*]}"
   if [ -e "$build/build.ninja" ] \
     && [ "$(cat "$build/.configured" 2>/dev/null)" = "$stamp" ]; then
     return

@@ -32,7 +32,7 @@ python3 ci/readme-table.py --check \
 while read -r file; do
   head -n 5 "$file" | grep -q 'SPDX-License-Identifier: LGPL-2.1-or-later' \
     || wrong "$file: no SPDX line at its top"
-done < <(files '*.c' '*.h' '*.S' '*.go' '*.py' '*.sh' '*meson.build' \
+done < <(files '*.c' '*.cc' '*.h' '*.S' '*.go' '*.py' '*.sh' '*meson.build' \
   '*meson_options.txt' justfile justw '.ci/run')
 
 # The compiler's warnings are errors in the debug profile, meson's are here.

@@ -15,7 +15,8 @@ BEGIN = "<!-- dependencies: from ci/packages.txt, by `just format` -->\n"
 END = "<!-- end of dependencies -->"
 FOR = {"any": "running recipes", "build": "building", "demo": "the demo",
        "native": "GStreamer from source",
-       "test": "the tests", "lint": "lint and format"}
+       "test": "the tests", "fuzz": "fuzz", "bench": "bench-unwind",
+       "lint": "lint and format"}
 
 
 def rows():

@@ -4,6 +4,7 @@
 
   test.py                      everything but the suite `slow`
   test.py --slow               that suite, too
+  test.py --only-slow          that suite and nothing else
   test.py --server URL         the end-to-end tests against a real server
   test.py --profile native     with that build, inside gstreamer-native's shell
   test.py RUNNER...            only these: programs, server, end-to-end
@@ -141,16 +142,18 @@ def meson_test(profile, environment, *arguments):
     log.unlink(missing_ok=True)
     run("programs", ["meson", "test", "-C", profile.build, "--no-rebuild",
                      "--print-errorlogs", "--num-processes", "1", *arguments],
-        3600, env=dict(environment, CK_TAP_LOG_FILE_NAME="-"))
+        7200, env=dict(environment, CK_TAP_LOG_FILE_NAME="-"))
     return log
 
 
-def programs(profile, environment, slow):
+def programs(profile, environment, slow, only_slow=False):
     """The test programs in C, by meson, one after the other: many of them
     measure CPU time."""
     files = Path(environment["TMPDIR"])
     before = set(files.iterdir())
-    leave_out = [] if slow else ["--no-suite", "slow"]
+    # The default setup leaves the suite out.
+    leave_out = (["--suite", "slow"] if only_slow
+                 else ["--setup", "all"] if slow else [])
     if profile.name != "debug":
         # They name a plugin path of their own, which hides that of the tree.
         leave_out += ["--no-suite", "hazards", "--no-suite", "tracer"]
@@ -231,6 +234,7 @@ def main():
                                      formatter_class=argparse.
                                      RawDescriptionHelpFormatter)
     parser.add_argument("--slow", action="store_true")
+    parser.add_argument("--only-slow", action="store_true")
     parser.add_argument("--server", metavar="URL")
     parser.add_argument("--profile", default="debug", type=Profile)
     parser.add_argument("runner", nargs="*",
@@ -238,6 +242,7 @@ def main():
     arguments = parser.parse_args()
     runners = arguments.runner or (
         ["end-to-end"] if arguments.server
+        else ["programs"] if arguments.only_slow
         else ["programs", "server", "end-to-end"])
 
     # Processes whose parent has gone become ours, so none gets away.
@@ -257,7 +262,8 @@ def main():
         environment.update(helpers())
         for name in runners:
             if name == "programs":
-                total.add(programs(profile, environment, arguments.slow))
+                total.add(programs(profile, environment, arguments.slow,
+                                   arguments.only_slow))
             elif name == "server":
                 total.add(server(profile, environment))
             else:

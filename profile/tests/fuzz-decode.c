@@ -1,9 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* With libFuzzer:
- *   CC=clang meson setup FUZZ -Db_lundef=false -Db_sanitize=address,undefined \
- *     -Dc_args=-fsanitize=fuzzer-no-link
- *   meson compile -C FUZZ fuzz-decode && FUZZ/profile/fuzz-decode CORPUS
- * Without: test-mangle runs the same over inputs of its own. */
+/* Whatever a capture holds, it is read or refused. See ci/fuzz; test-mangle
+ * runs the same over inputs of its own. */
 #include "profile/tests/fuzz-decode.h"
 
 #include "profile/profile-merge.h"

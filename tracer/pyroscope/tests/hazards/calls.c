@@ -19,6 +19,9 @@
 #include <gst/gsttracer.h>
 
 #include "hazard.h"
+#ifdef HAVE_CPP
+#include "unwinding/tests/throw.h"
+#endif
 
 static int n_interrupted;
 
@@ -112,6 +115,33 @@ allocates (void)
   load_stop ();
 }
 
+#ifdef HAVE_CPP
+static void *throw (void *data)
+{
+  for (unsigned round = 0; time_is_left (); round++)
+    REQUIRE (pyro_test_throw (round % 32) == round % 32 + 1);
+  return NULL;
+}
+
+static void
+throws (void)
+{
+  pthread_t thread;
+
+  load_start ();
+  REQUIRE (pthread_create (&thread, NULL, throw, NULL) == 0);
+  throw (NULL);
+  pthread_join (thread, NULL);
+  load_stop ();
+}
+#else
+static void
+throws (void)
+{
+  hazard_skip ("there is no C++ compiler");
+}
+#endif
+
 static void
 starts_and_stops (void)
 {
@@ -163,6 +193,7 @@ starts_and_stops_pipelines (void)
 const Hazard call_hazards[] = {
   { "waits", waits, NULL },
   { "allocates", allocates, NULL },
+  { "throws", throws, NULL },
   { "starts-and-stops", starts_and_stops, NULL },
   { "starts-and-stops-pipelines", starts_and_stops_pipelines, NULL },
   { NULL, NULL, NULL },

@@ -86,6 +86,7 @@ CASES = {
     "main-thread-ends-later": 1,
     "waits": 1,
     "allocates": 1,
+    "throws": 1,
     "starts-and-stops": 1,
     "starts-and-stops-pipelines": 1,
 }

@@ -1,14 +1,18 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/*
- * With clang: clang -fsanitize=fuzzer,address,undefined fuzz-cfi.c and the
- * room's sources gives a libFuzzer program. test-fuzz.c drives it without.
- */
+/* Whatever .eh_frame holds, the table keeps what the handler relies on. See
+ * ci/fuzz; test-fuzz.c runs the same over what is loaded. */
 
 #include "fuzz-cfi.h"
 
-#include "cfi-compiler.h"
+#include <string.h>
 
-#define TEXT 0x100000u
+#include "cfi-compiler.h"
+#include "eh-frame.h"
+
+#define TEXT G_GUINT64_CONSTANT (0x5500000000)
+#define MAX_TEXT (4u << 20)
+
+guint64 pyro_fuzz_cfi_n_functions;
 
 /* What any table guarantees to the handler, which does not check it. */
 static void
@@ -42,24 +46,25 @@ check_table (const PyroTable *table, guint64 text_size, guint n_rules)
 int
 LLVMFuzzerTestOneInput (const uint8_t *data, size_t size)
 {
+  PyroFuzzCfiHeader header;
   PyroCfiInput input = { 0 };
   PyroCfiStatistics statistics;
   PyroRuleSet *rules;
   PyroTable *table;
 
-  if (size < 4)
+  if (size < sizeof header)
     return 0;
-  input.is_debug_frame = (data[0] & 1) != 0;
-  input.with_saved = (data[0] & 2) != 0;
-  input.segment_start = TEXT + data[1];
-  input.segment_limit
-      = input.segment_start + ((guint64)data[2] << (data[0] >> 4));
-  input.data = data + 4;
-  input.size = size - 4;
-  /* Before or after the text, so that pc-relative pointers reach it. */
-  input.address = (data[0] & 4) != 0 ? TEXT + 0x100000 : TEXT - 0x100000;
+  memcpy (&header, data, sizeof header);
+  input.is_debug_frame = header.is_debug_frame & 1;
+  input.with_saved = header.with_saved & 1;
+  input.segment_start = TEXT + header.start;
+  input.segment_limit = input.segment_start + header.text_size % MAX_TEXT;
+  input.data = data + sizeof header;
+  input.size = size - sizeof header;
+  input.address = TEXT + (guint64)(gint64)header.distance;
   rules = pyro_rule_set_new ();
   table = pyro_cfi_compile (&input, rules, &statistics);
+  pyro_fuzz_cfi_n_functions += statistics.n_fdes;
   check_table (table, input.segment_limit - input.segment_start,
                pyro_rule_set_get_n_rules (rules));
   /* A row takes at least one byte of input, but for the two that bound a
@@ -68,4 +73,37 @@ LLVMFuzzerTestOneInput (const uint8_t *data, size_t size)
   g_free (table);
   pyro_rule_set_free (rules);
   return 0;
+}
+
+GByteArray *
+pyro_fuzz_cfi_input (const PyroLoadedModule *module, gsize max)
+{
+  PyroFuzzCfiHeader header = { 0 };
+  GByteArray *input;
+  GBytes *section;
+  gconstpointer bytes;
+  guint64 address;
+  gsize size;
+  guint i;
+
+  section = pyro_eh_frame_copy (module, &address);
+  if (section == NULL)
+    return NULL;
+  for (i = 0; i < module->segments->len; i++) {
+    const PyroLoadSegment *segment
+        = &g_array_index (module->segments, PyroLoadSegment, i);
+
+    if (!segment->is_executable)
+      continue;
+    header.text_size
+        = (guint32)MIN (segment->limit - segment->start, MAX_TEXT - 1);
+    header.distance = (gint32)(address - segment->start);
+    break;
+  }
+  input = g_byte_array_new ();
+  bytes = g_bytes_get_data (section, &size);
+  g_byte_array_append (input, (const guint8 *)&header, sizeof header);
+  g_byte_array_append (input, bytes, (guint)MIN (size, max));
+  g_bytes_unref (section);
+  return input;
 }

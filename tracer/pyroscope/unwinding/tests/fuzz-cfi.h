@@ -9,6 +9,26 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* libFuzzer's entry. The first four bytes choose the input's other parameters,
- * the rest is the section. Aborts if the table is not what it has to be. */
+#include "loader.h"
+
+/* What stands before the section: where it and its text are. */
+typedef struct {
+  guint8 is_debug_frame; /* bit 0 */
+  guint8 with_saved;     /* bit 0 */
+  guint8 start;          /* of the text, in its page */
+  guint8 unused;
+  guint32 text_size; /* modulo 4 MiB */
+  gint32 distance;   /* from the text to the section */
+} PyroFuzzCfiHeader;
+
+/* Functions that were compiled, in all runs: to see that inputs reach the
+ * compiler at all. */
+extern guint64 pyro_fuzz_cfi_n_functions;
+
+/* libFuzzer's entry: a header and a section. Aborts if the table is not what it
+ * has to be. */
 int LLVMFuzzerTestOneInput (const uint8_t *data, size_t size);
+
+/* At most MAX bytes of the section that MODULE has for the segment that is
+ * executed, behind its header; NULL if it has none. */
+GByteArray *pyro_fuzz_cfi_input (const PyroLoadedModule *module, gsize max);

@@ -9,7 +9,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#include "eh-frame.h"
+#include "loader.h"
 #include "fuzz-cfi.h"
 #include "harness.h"
 #include "tables.h"
@@ -58,32 +58,21 @@ test_sections (void)
   for (i = 0; i < rounds; i++) {
     const PyroLoadedModule *module = g_ptr_array_index (
         modules, (guint)g_rand_int_range (rand, 0, (gint32)modules->len));
-    guint64 address;
-    GBytes *section = pyro_eh_frame_copy (module, &address);
-    gsize whole, size;
-    const guint8 *bytes;
-    guint8 *copy;
+    GByteArray *input
+        = pyro_fuzz_cfi_input (module, (gsize)g_rand_int_range (rand, 1, 6000));
 
-    if (section == NULL)
+    if (input == NULL)
       continue;
-    bytes = g_bytes_get_data (section, &whole);
-    size = (gsize)g_rand_int_range (rand, 1, 6000);
-    size = MIN (size, whole);
-    /* A block of its own, so that AddressSanitizer sees its end. */
-    copy = g_malloc (size + 4);
-    copy[0] = (guint8)g_rand_int_range (rand, 0, 256) & 0xf6;
-    copy[1] = (guint8)g_rand_int_range (rand, 0, 256);
-    copy[2] = (guint8)g_rand_int_range (rand, 0, 256);
-    copy[3] = 0;
-    memcpy (copy + 4, bytes, size);
     if (i % 8 != 0)
-      mangle (rand, copy + 4, size);
-    LLVMFuzzerTestOneInput (copy, size + 4);
+      mangle (rand, input->data, input->len);
+    LLVMFuzzerTestOneInput (input->data, input->len);
     n_compiled++;
-    g_free (copy);
-    g_bytes_unref (section);
+    g_byte_array_unref (input);
   }
+  g_test_message ("%u sections, %" G_GUINT64_FORMAT " functions", n_compiled,
+                  pyro_fuzz_cfi_n_functions);
   g_assert_cmpuint (n_compiled, >, rounds / 2);
+  g_assert_cmpuint (pyro_fuzz_cfi_n_functions, >, 10 * n_compiled);
   g_ptr_array_unref (modules);
   g_rand_free (rand);
 }
@@ -95,15 +84,16 @@ test_noise (void)
   guint i;
 
   for (i = 0; i < rounds * 4; i++) {
-    gsize size = (gsize)g_rand_int_range (rand, 4, 300), j;
+    enum { HEADER = sizeof (PyroFuzzCfiHeader) };
+    gsize size = HEADER + (gsize)g_rand_int_range (rand, 4, 300), j;
     guint8 *bytes = g_malloc (size);
 
     for (j = 0; j < size; j++)
       bytes[j] = g_rand_boolean (rand)
                      ? limits[g_rand_int_range (rand, 0, sizeof limits)]
                      : (guint8)g_rand_int_range (rand, 0, 256);
-    if (size >= 12) /* an entry that fits */
-      memcpy (bytes + 4, &(guint32){ (guint32)(size - 8) }, 4);
+    /* An entry that fits. */
+    memcpy (bytes + HEADER, &(guint32){ (guint32)(size - HEADER - 4) }, 4);
     LLVMFuzzerTestOneInput (bytes, size);
     g_free (bytes);
   }
