@@ -209,29 +209,39 @@ next_random (PyroTimerPlan *plan)
 }
 
 /* Real pipelines are regular, and a sampler of fixed period falls in step with
- * them. So each period lasts between 0.9 and 1.1 of the nominal one, and the
+ * them. So each period lasts between 0.7 and 1.3 of the nominal one, and the
  * first expiration comes at a phase that is uniform in it: the expected number
  * of expirations in any stretch of CPU time is then its length over the
- * period, also for threads that live shorter than one.
+ * period, also for threads that live shorter than one. Of work that repeats
+ * with the nominal period, a second at a period near that sees always the same
+ * part: between 0.9 and 1.1 the error of a share was 1.9 times that of
+ * independent samples (simulated), between 0.7 and 1.3 it is 1.0 times.
  *
  * A timer that is set anew forgets expirations that the kernel, which looks
  * with its tick, has not noticed yet: half a tick of CPU time each time. So
- * the period changes only while none is due (timer_gettime() says 1 ns then),
- * and the next expiration stays where it was. */
+ * the period changes only while none is due (timer_gettime() says 1 ns then).
+ * It counts from the last expiration on, so that all periods add up to the
+ * thread's clock. If a shorter one would be over already, the old one stays:
+ * that keeps the mean rate the nominal one, where choosing all periods alike
+ * would give 3 % more (the mean of the inverse). */
 gboolean
 pyro_thread_change_period (PyroThread *thread, PyroTimerPlan *plan,
                            gboolean from_anew)
 {
   guint64 nominal = NS_PER_S / plan->rate;
-  guint64 interval = nominal * 9 / 10 + next_random (plan) % (nominal / 5 + 1);
+  guint64 interval
+      = nominal * 7 / 10 + next_random (plan) % (nominal * 6 / 10 + 1);
   guint64 first = 1 + next_random (plan) % interval;
   guint64 clock_ns;
 
   if (!from_anew) {
+    guint64 before = thread->record.interval_ns;
+
     if (!pyro_cpu_timer_remaining (thread->timer_id, &first))
       return FALSE;
-    if (first <= 1)
+    if (first <= 1 || first + interval <= before + 1)
       return TRUE;
+    first = first + interval - before;
   }
   if (pyro_thread_cpu_time (thread->info.tid, &clock_ns)) {
     thread->next_ns = (gint64)(clock_ns + first);

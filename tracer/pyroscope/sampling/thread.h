@@ -69,9 +69,9 @@ PyroArmResult pyro_thread_arm (PyroThread *thread, PyroTimerPlan *plan,
 /* REASON: why its time has no stack from now on. */
 void pyro_thread_disarm (PyroThread *thread, PyroUnsampledReason reason);
 
-/* A new period for an armed thread. Without FROM_ANEW the next expiration
- * stays where it is, so that nothing is lost or counted twice. FALSE: the
- * timer's thread is gone, and another one has its id. */
+/* A new period for an armed thread. Without FROM_ANEW it counts from the last
+ * expiration on, so that nothing is lost or counted twice. FALSE: the timer's
+ * thread is gone, and another one has its id. */
 gboolean pyro_thread_change_period (PyroThread *thread, PyroTimerPlan *plan,
                                     gboolean from_anew);
 

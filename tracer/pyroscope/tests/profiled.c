@@ -184,11 +184,14 @@ pyro_expect_shares (const PyroCaptured *captured, const PyroTruth *truth,
                                                 truth[i].value, NULL)
                     / (gdouble)cpu_ns;
     gdouble error = standard_error (expected, looks);
+    gdouble limit = pyro_profiled_scale () < PYRO_LONG_SCALE
+                        ? MAX (0.01, 4 * error)
+                        : 0.01;
 
     GST_INFO ("%s=%s: %.2f %%, by the clock %.2f %%; standard error %.2f",
               truth[i].key, truth[i].value, share * 100, expected * 100,
               error * 100);
-    fail_unless (fabs (share - expected) < MAX (0.01, 4 * error),
+    fail_unless (fabs (share - expected) < limit,
                  "%s=%s has %.1f %% of %.0f samples, but used %.1f %% of the "
                  "CPU time",
                  truth[i].key, truth[i].value, share * 100, looks,

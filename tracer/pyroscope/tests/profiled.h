@@ -19,6 +19,7 @@ G_BEGIN_DECLS
 
 /* The main() of a test program: SETTINGS follow server-url and output-dir.
  * PYRO_TEST_SCALE=10 in the environment makes every test ten times as long. */
+#define PYRO_LONG_SCALE 10
 int pyro_profiled_main (int argc, char **argv, const gchar *settings,
                         Suite *(*make_suite) (void));
 
@@ -59,7 +60,7 @@ typedef struct {
 /* Each one's share of the CPU time of all N is the truth's, to within 1 point
  * or, where there are too few samples for that, four standard errors: n looks
  * at a share p have one of sqrt (p (1 - p) / n), and one comparison in 16 000
- * is further off. */
+ * is further off. From PYRO_LONG_SCALE on, to within 1 point. */
 void pyro_expect_shares (const PyroCaptured *captured, const PyroTruth *truth,
                          guint n);
 

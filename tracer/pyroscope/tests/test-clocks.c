@@ -24,10 +24,14 @@ set_rate (guint rate)
   g_object_set (tracer, "sample-rate", rate, NULL);
 }
 
-/* Of several threads, and some that come and go. */
+/* Of several threads, and some that come and go. All that is not exact is the
+ * last period of each thread, whose phase is random: of 10 ms and in some 15
+ * threads that is 16 ms, one standard error; less than 0.5 % of a long run. */
 static void
 expect_the_clocks (guint rate)
 {
+  guint64 error_ns
+      = pyro_profiled_scale () < 3 ? G_GUINT64_CONSTANT (4000000000) / rate : 0;
   g_autoptr (GstElement) pipeline = pyro_launch (
       "clocks", "pyroburnsrc name=source data-cost=2000 ! tee name=t "
                 "t. ! queue ! pyroburn data-cost=5000 ! fakesink async=false "
@@ -48,7 +52,8 @@ expect_the_clocks (guint rate)
   captured = pyro_profiled_end ();
 
   all = pyro_captured_cpu (captured, NULL);
-  fail_unless (all > used * 97 / 100 && all < used * 103 / 100,
+  fail_unless (all > used - used * 5 / 1000 - error_ns
+                   && all < used + used * 5 / 1000 + error_ns,
                "%" G_GUINT64_FORMAT " us are told of %" G_GUINT64_FORMAT,
                all / 1000, used / 1000);
   with_element = all - pyro_captured_cpu (captured, "element", NULL, NULL);
@@ -73,14 +78,16 @@ GST_START_TEST (at_1000_hz_samples_add_up_to_the_clocks)
 }
 GST_END_TEST
 
-/* Two elements that are done at exactly 8 and 10 of every 10 ms of their
- * thread's CPU clock: a sampler with a fixed period of 10 ms sees one of them
- * for ever. */
+/* Two elements that are done at exactly 16 and 20 of every 20 ms of their
+ * thread's CPU clock: a sampler with a fixed period of 10 ms sees the same two
+ * moments for ever. (Where the CPU clock keeps step with a tick of 4 ms, the
+ * kernel shows five moments of them, whatever the period is: a share that is no
+ * fifth could not be told exactly.) */
 GST_START_TEST (exactly_regular_work_is_not_mistaken)
 {
   g_autoptr (GstElement) pipeline = pyro_launch (
-      "regular", "pyroburnsrc ! pyroburn name=long period=10000 phase=8000 ! "
-                 "pyroburn name=short period=10000 phase=0 ! fakesink");
+      "regular", "pyroburnsrc ! pyroburn name=long period=20000 phase=16000 ! "
+                 "pyroburn name=short period=20000 phase=0 ! fakesink");
   g_autoptr (PyroCaptured) captured = NULL;
 
   set_rate (100);

@@ -280,7 +280,7 @@ GST_START_TEST (changes_of_state_are_the_elements)
   g_autoptr (PyroCaptured) captured = NULL;
 
   pyro_profiled_begin ();
-  for (guint i = 0; i < 15 * pyro_profiled_scale (); i++) {
+  for (guint i = 0; i < 30 * pyro_profiled_scale (); i++) {
     pyro_play (pipeline);
     gst_element_set_state (pipeline, GST_STATE_NULL);
   }

@@ -15,10 +15,10 @@ play_workers (const gchar *threads, GstElement **pipeline)
   g_autofree gchar *description
       = g_strdup_printf ("pyroburnsrc ! tee name=t "
                          "t. ! queue max-size-buffers=1 ! pyroburnworkers "
-                         "name=left threads=%s data-cost=3000 ! "
+                         "name=left threads=%s data-cost=6000 ! "
                          "fakesink async=false "
                          "t. ! queue max-size-buffers=1 ! pyroburnworkers "
-                         "name=right threads=%s data-cost=7000 ! "
+                         "name=right threads=%s data-cost=14000 ! "
                          "fakesink async=false",
                          threads, threads);
 

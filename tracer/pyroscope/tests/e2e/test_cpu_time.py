@@ -38,7 +38,7 @@ def test_the_sum_equals_the_threads_cpu_clocks(launcher, rate):
         for sample in profile.samples:
             if not sample.stack[-1].startswith(NO_STACK):
                 weight, cpu = sample.values
-                assert differs(cpu / weight, 1e9 / rate) <= 0.1001
+                assert differs(cpu / weight, 1e9 / rate) <= 0.3001
 
 
 def test_the_sum_is_what_a_longer_run_costs_gst_launch(launcher):
