@@ -154,9 +154,6 @@ def programs(profile, environment, slow, only_slow=False):
     # The default setup leaves the suite out.
     leave_out = (["--suite", "slow"] if only_slow
                  else ["--setup", "all"] if slow else [])
-    if profile.name != "debug":
-        # They name a plugin path of their own, which hides that of the tree.
-        leave_out += ["--no-suite", "hazards", "--no-suite", "tracer"]
     log = meson_test(profile, environment, *leave_out)
     counts = summary.from_runner("programs", summary.from_meson, log)
     failed = summary.failed_in_meson(log)

@@ -25,14 +25,14 @@ pytestmark = pytest.mark.skipif(
 # Much of GStreamer's own code in some seconds: core in many small pushes, an
 # aggregator, converters, an encoder with threads, muxers.
 PIPELINE = """
-  fakesrc num-buffers=1500000 sizetype=fixed sizemax=64 ! identity ! identity
+  fakesrc num-buffers=4000000 sizetype=fixed sizemax=64 ! identity ! identity
     ! queue ! identity ! fakesink
-  videotestsrc num-buffers=900 ! video/x-raw,width=320,height=240
+  videotestsrc num-buffers=2400 ! video/x-raw,width=320,height=240
     ! tee name=t
   t. ! queue ! videoconvert ! video/x-raw,format=RGB ! videoscale
     ! video/x-raw,width=640,height=480 ! fakesink
   t. ! queue ! vp8enc deadline=1 threads=2 ! matroskamux ! fakesink
-  audiotestsrc num-buffers=30000 wave=pink-noise ! audioresample quality=10
+  audiotestsrc num-buffers=80000 wave=pink-noise ! audioresample quality=10
     ! audio/x-raw,rate=48000 ! audiomixer ! audioconvert ! fakesink
 """
 

@@ -112,7 +112,7 @@ commit (PyroAggregate *aggregate, Draft *draft, guint64 weight, guint64 ns)
 void
 pyro_aggregate_add_sample (PyroAggregate *aggregate, PyroModules *modules,
                            const PyroThreadInfo *thread,
-                           const PyroSample *sample, guint64 label)
+                           const PyroRawSample *sample, guint64 label)
 {
   Draft draft;
 

@@ -62,7 +62,7 @@ void pyro_aggregate_free (PyroAggregate *aggregate);
 /* LABEL: what is known of SAMPLE's thread, instead of the sample's own. */
 void pyro_aggregate_add_sample (PyroAggregate *aggregate, PyroModules *modules,
                                 const PyroThreadInfo *thread,
-                                const PyroSample *sample, guint64 label);
+                                const PyroRawSample *sample, guint64 label);
 void pyro_aggregate_add_unsampled (PyroAggregate *aggregate,
                                    const PyroThreadInfo *thread,
                                    PyroUnsampledReason reason, guint64 ns,

@@ -172,7 +172,7 @@ end_interval (PyroSession *session, gint64 now)
 }
 
 static void
-on_sample (const PyroThreadInfo *thread, const PyroSample *sample,
+on_sample (const PyroThreadInfo *thread, const PyroRawSample *sample,
            gpointer data)
 {
   PyroSession *session = data;

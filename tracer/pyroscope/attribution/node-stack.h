@@ -13,7 +13,7 @@
 
 #include "label-word.h"
 #include "nodes.h"
-#include "sampling/threads.h"
+#include "sampling/announcement.h"
 
 G_BEGIN_DECLS
 

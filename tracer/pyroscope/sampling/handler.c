@@ -38,9 +38,27 @@ pyro_handler_set_previous (int signo, const struct sigaction *action)
   __atomic_store_n (&previous[signo].function, function, __ATOMIC_SEQ_CST);
 }
 
+/* The map is the rule. A thread that is newer than the map has told its stack
+ * itself. */
+static bool
+find_stack (PyroThreadRecord *record, const PyroMemoryMap *map, uintptr_t sp,
+            PyroStackBounds *stack)
+{
+  uintptr_t high = __atomic_load_n (&record->stack_high, __ATOMIC_ACQUIRE);
+
+  if (pyro_memory_map_find_own_stack (map, sp, stack))
+    return true;
+  if (sp >= record->stack_low && sp < high) {
+    pyro_stack_bounds_within (sp, record->stack_low, high, stack);
+    return true;
+  }
+  __atomic_store_n (&record->unknown_stack, 1, __ATOMIC_RELAXED);
+  return false;
+}
+
 static void
 walk_stack (PyroThreadRecord *record, const PyroRegisters *regs,
-            PyroSample *sample)
+            PyroRawSample *sample)
 {
   PyroUnwindFunc unwind = __atomic_load_n (&unwinder, __ATOMIC_ACQUIRE);
   PyroUnwindSources sources = { .tables = pyro_modules_published (),
@@ -58,10 +76,8 @@ walk_stack (PyroThreadRecord *record, const PyroRegisters *regs,
 
   if (unwind == NULL || sources.map == NULL)
     return;
-  if (!pyro_memory_map_find_own_stack (sources.map, regs->sp, &stack)) {
-    __atomic_store_n (&record->unknown_stack, 1, __ATOMIC_RELAXED);
+  if (!find_stack (record, sources.map, regs->sp, &stack))
     return;
-  }
   unwind (&sources, regs, &stack, sample->pcs, PYRO_MAX_FRAMES, &walk);
   sample->depth = walk.depth;
   sample->omitted = walk.omitted;
@@ -77,7 +93,7 @@ take_sample (PyroThreadRecord *record, const siginfo_t *info,
   const uint64_t *label;
   uint32_t weight = 1;
   uint64_t interval = __atomic_load_n (&record->interval_ns, __ATOMIC_RELAXED);
-  PyroSample *sample;
+  PyroRawSample *sample;
   PyroRegisters regs;
 
   /* CPU timers expire with the kernel's tick: what could not be delivered in

@@ -27,14 +27,14 @@ typedef struct {
   uint8_t end; /* PyroStackEnd */
   uint8_t flags;
   uintptr_t pcs[];
-} PyroSample;
+} PyroRawSample;
 
 #define PYRO_SAMPLE_RESCUED 1    /* the leaf's caller was found without CFI */
 #define PYRO_SAMPLE_FILLER 2     /* no sample, only the rest of the buffer */
 #define PYRO_SAMPLE_UNLABELLED 4 /* nobody knew where the label word is */
 
 #define PYRO_SAMPLE_MAX_SIZE \
-  (sizeof (PyroSample) + PYRO_MAX_FRAMES * sizeof (uintptr_t))
+  (sizeof (PyroRawSample) + PYRO_MAX_FRAMES * sizeof (uintptr_t))
 
 typedef struct {
   uint8_t *data;
@@ -45,7 +45,7 @@ typedef struct {
 
 /* Room for a sample of the largest size, or NULL where the ring is full. The
  * record counts once it is committed. */
-static inline PyroSample *
+static inline PyroRawSample *
 pyro_ring_reserve (PyroRing *ring)
 {
   uint64_t head = __atomic_load_n (&ring->head, __ATOMIC_RELAXED);
@@ -61,50 +61,51 @@ pyro_ring_reserve (PyroRing *ring)
   if (to_end < PYRO_SAMPLE_MAX_SIZE) {
     /* Records are contiguous: what is left up to the end is passed over. It
      * may be too small for a header, hence only its first word is used. */
-    PyroSample *rest
-        = (PyroSample *)(ring->data + (head & (ring->capacity - 1)));
+    PyroRawSample *rest
+        = (PyroRawSample *)(ring->data + (head & (ring->capacity - 1)));
 
     rest->size = (uint32_t)to_end;
-    if (to_end >= sizeof (PyroSample))
+    if (to_end >= sizeof (PyroRawSample))
       rest->flags = PYRO_SAMPLE_FILLER;
     head += to_end;
     __atomic_store_n (&ring->head, head, __ATOMIC_RELEASE);
   }
-  return (PyroSample *)(ring->data + (head & (ring->capacity - 1)));
+  return (PyroRawSample *)(ring->data + (head & (ring->capacity - 1)));
 }
 
 /* SAMPLE is what the last reserve returned, with its depth set. */
 static inline void
-pyro_ring_commit (PyroRing *ring, PyroSample *sample)
+pyro_ring_commit (PyroRing *ring, PyroRawSample *sample)
 {
   uint64_t head = __atomic_load_n (&ring->head, __ATOMIC_RELAXED);
 
   sample->size
-      = (uint32_t)(sizeof (PyroSample) + sample->depth * sizeof (uintptr_t));
+      = (uint32_t)(sizeof (PyroRawSample) + sample->depth * sizeof (uintptr_t));
   __atomic_store_n (&ring->head, head + sample->size, __ATOMIC_RELEASE);
 }
 
 /* The oldest sample, or NULL. It stays in the ring until it is released. */
-static inline PyroSample *
+static inline PyroRawSample *
 pyro_ring_peek (PyroRing *ring)
 {
   for (;;) {
     uint64_t head = __atomic_load_n (&ring->head, __ATOMIC_ACQUIRE);
     uint64_t tail = __atomic_load_n (&ring->tail, __ATOMIC_RELAXED);
     uint64_t to_end = ring->capacity - (tail & (ring->capacity - 1));
-    PyroSample *sample;
+    PyroRawSample *sample;
 
     if (head == tail)
       return NULL;
-    sample = (PyroSample *)(ring->data + (tail & (ring->capacity - 1)));
-    if (to_end >= sizeof (PyroSample) && !(sample->flags & PYRO_SAMPLE_FILLER))
+    sample = (PyroRawSample *)(ring->data + (tail & (ring->capacity - 1)));
+    if (to_end >= sizeof (PyroRawSample)
+        && !(sample->flags & PYRO_SAMPLE_FILLER))
       return sample;
     __atomic_store_n (&ring->tail, tail + sample->size, __ATOMIC_RELEASE);
   }
 }
 
 static inline void
-pyro_ring_release (PyroRing *ring, const PyroSample *sample)
+pyro_ring_release (PyroRing *ring, const PyroRawSample *sample)
 {
   uint64_t tail = __atomic_load_n (&ring->tail, __ATOMIC_RELAXED);
 

@@ -15,6 +15,8 @@ typedef struct {
   /* A word of the sampled thread's own that is copied into each sample; this
    * room does not know what it means. NULL: the word is 0. */
   const uint64_t *label;
+  /* The thread's own stack, from its announcement; high 0: not known. */
+  uintptr_t stack_low, stack_high;
   uint64_t interval_ns; /* CPU time from one timer expiration to the next */
   uint32_t generation;  /* of the timer in force; 0: none */
   uint32_t slot;        /* in pyro_thread_records */

@@ -109,7 +109,7 @@ void
 pyro_thread_drain (PyroThread *thread, gint64 now, const PyroThreadsSink *sink,
                    gpointer data)
 {
-  PyroSample *sample;
+  PyroRawSample *sample;
 
   if (thread->record.ring.data == NULL)
     return;
@@ -466,6 +466,9 @@ pyro_thread_adopt (PyroThread *thread, PyroAnnouncement *announcement)
     announcement->next_adopted = thread->announcements;
     thread->announcements = announcement;
   }
+  thread->record.stack_low = announcement->stack_low;
+  __atomic_store_n (&thread->record.stack_high, announcement->stack_high,
+                    __ATOMIC_RELEASE);
   __atomic_store_n (&thread->record.label, announcement->label,
                     __ATOMIC_RELEASE);
 }

@@ -8,6 +8,7 @@
  */
 #pragma once
 
+#include "announcement.h"
 #include "thread-record.h"
 #include "threads.h"
 
@@ -113,5 +114,5 @@ gboolean pyro_thread_is_overdue (PyroThread *thread);
  */
 guint64 pyro_announcement_get_label (const PyroAnnouncement *announcement);
 
-/* Its label word is found by ANNOUNCEMENT from now on. */
+/* Its label word and its stack are found by ANNOUNCEMENT from now on. */
 void pyro_thread_adopt (PyroThread *thread, PyroAnnouncement *announcement);

@@ -3,13 +3,14 @@
 #include "threads.h"
 
 #include <errno.h>
-#include <string.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "announcement.h"
 #include "cpu-timer.h"
+#include "slots.h"
 #include "thread-record.h"
 #include "thread.h"
 
@@ -37,7 +38,6 @@
 struct _PyroThreads {
   GHashTable *by_tid; /* pid_t → PyroThread */
   GArray *tids;       /* scratch */
-  GArray *free_slots; /* guint, below n_slots */
   PyroTimerPlan plan;
   guint n_armed;
   guint max_timers;
@@ -54,25 +54,6 @@ struct _PyroThreads {
   gint64 told_unseen_ns;
 };
 
-/* Slots that were ever in use; the records are the process's. */
-static guint n_slots;
-
-static PyroAnnouncement *announced; /* lock-free stack */
-
-void
-pyro_threads_announce (PyroAnnouncement *announcement)
-{
-  PyroAnnouncement *head;
-
-  if (__atomic_exchange_n (&announcement->queued, 1, __ATOMIC_ACQ_REL))
-    return;
-  head = __atomic_load_n (&announced, __ATOMIC_RELAXED);
-  do
-    announcement->next_queued = head;
-  while (!__atomic_compare_exchange_n (&announced, &head, announcement, TRUE,
-                                       __ATOMIC_RELEASE, __ATOMIC_RELAXED));
-}
-
 PyroThreads *
 pyro_threads_new (void)
 {
@@ -80,7 +61,6 @@ pyro_threads_new (void)
 
   threads->by_tid = g_hash_table_new (NULL, NULL);
   threads->tids = g_array_new (FALSE, FALSE, sizeof (pid_t));
-  threads->free_slots = g_array_new (FALSE, FALSE, sizeof (guint));
   threads->plan.random = g_random_int () | 1;
   return threads;
 }
@@ -99,7 +79,6 @@ pyro_threads_free (PyroThreads *threads)
   pyro_threads_forget ();
   g_hash_table_unref (threads->by_tid);
   g_array_unref (threads->tids);
-  g_array_unref (threads->free_slots);
   g_free (threads);
 }
 
@@ -123,38 +102,6 @@ process_cpu_time (void)
   if (clock_gettime (CLOCK_PROCESS_CPUTIME_ID, &ts) != 0)
     return 0;
   return (gint64)ts.tv_sec * NS_PER_S + ts.tv_nsec;
-}
-
-/* slots */
-
-static gboolean
-take_slot (PyroThreads *threads, PyroThread *thread)
-{
-  GArray *free_slots = threads->free_slots;
-  guint slot;
-
-  if (free_slots->len > 0) {
-    slot = g_array_index (free_slots, guint, free_slots->len - 1);
-    g_array_set_size (free_slots, free_slots->len - 1);
-  } else if (n_slots < PYRO_MAX_THREADS) {
-    slot = n_slots++;
-  } else {
-    return FALSE;
-  }
-  thread->record.slot = slot;
-  __atomic_store_n (&pyro_thread_records[slot], &thread->record,
-                    __ATOMIC_RELEASE);
-  return TRUE;
-}
-
-static void
-give_slot_back (PyroThreads *threads, PyroThread *thread)
-{
-  guint slot = thread->record.slot;
-
-  __atomic_store_n (&pyro_thread_records[slot], NULL, __ATOMIC_RELEASE);
-  pyro_thread_dirty[slot] = 0;
-  g_array_append_val (threads->free_slots, slot);
 }
 
 /* timers */
@@ -203,7 +150,7 @@ discover (PyroThreads *threads, pid_t tid)
   thread = pyro_thread_new (tid);
   if (thread == NULL)
     return NULL;
-  if (!take_slot (threads, thread)) {
+  if (!pyro_slots_take (&thread->record)) {
     pyro_thread_free (thread);
     return NULL;
   }
@@ -223,7 +170,7 @@ bury (PyroThreads *threads, PyroThread *thread, const PyroThreadsSink *sink,
   pyro_thread_tell_end (thread, sink, data);
   disarm (threads, thread, thread->reason);
   threads->told_of_gone_ns += thread->told_ns - thread->base_ns;
-  give_slot_back (threads, thread);
+  pyro_slots_give_back (&thread->record);
   g_hash_table_remove (threads->by_tid, GINT_TO_POINTER (thread->info.tid));
   pyro_thread_free (thread);
 }
@@ -274,8 +221,7 @@ static gboolean
 take_announcements (PyroThreads *threads, const PyroThreadsSink *sink,
                     gpointer data)
 {
-  PyroAnnouncement *announcement
-      = __atomic_exchange_n (&announced, NULL, __ATOMIC_ACQUIRE);
+  PyroAnnouncement *announcement = pyro_announcements_take ();
   gboolean found = FALSE;
 
   while (announcement != NULL) {
@@ -517,34 +463,32 @@ pyro_threads_update (PyroThreads *threads, gint64 now,
   return found;
 }
 
-/* The marks of eight slots in one look. */
-typedef guint64 __attribute__ ((may_alias)) EightMarks;
+typedef struct {
+  gint64 now;
+  const PyroThreadsSink *sink;
+  gpointer data;
+  gboolean unknown_stack;
+} Drain;
 
-/* Handlers mark their slot after they have written: whoever takes the mark
- * away sees what they wrote. */
+static void
+drain_marked (PyroThreadRecord *record, gpointer data)
+{
+  Drain *drain = data;
+
+  pyro_thread_drain ((PyroThread *)record, drain->now, drain->sink,
+                     drain->data);
+  drain->unknown_stack
+      |= __atomic_exchange_n (&record->unknown_stack, 0, __ATOMIC_RELAXED);
+}
+
 gboolean
 pyro_threads_drain (PyroThreads *threads, gint64 now,
                     const PyroThreadsSink *sink, gpointer data)
 {
-  gboolean unknown_stack = FALSE;
+  Drain drain = { .now = now, .sink = sink, .data = data };
 
-  for (guint first = 0; first < n_slots; first += sizeof (EightMarks)) {
-    const EightMarks *eight = (const EightMarks *)&pyro_thread_dirty[first];
-
-    if (__atomic_load_n (eight, __ATOMIC_RELAXED) == 0)
-      continue;
-    for (guint slot = first; slot < first + sizeof *eight; slot++) {
-      PyroThread *thread = (PyroThread *)pyro_thread_records[slot];
-
-      if (!__atomic_exchange_n (&pyro_thread_dirty[slot], 0, __ATOMIC_ACQ_REL)
-          || thread == NULL)
-        continue;
-      pyro_thread_drain (thread, now, sink, data);
-      unknown_stack |= __atomic_exchange_n (&thread->record.unknown_stack, 0,
-                                            __ATOMIC_RELAXED);
-    }
-  }
-  return unknown_stack;
+  pyro_slots_visit_marked (drain_marked, &drain);
+  return drain.unknown_stack;
 }
 
 static void
@@ -686,8 +630,6 @@ pyro_threads_get_n (PyroThreads *threads)
 void
 pyro_threads_forget (void)
 {
-  memset (pyro_thread_records, 0, n_slots * sizeof *pyro_thread_records);
-  memset (pyro_thread_dirty, 0, n_slots);
-  n_slots = 0;
-  announced = NULL;
+  pyro_slots_forget ();
+  pyro_announcements_take ();
 }

@@ -3,8 +3,7 @@
  * What: the threads of the process: found, given CPU timers, read, swept.
  * Owner: a PyroThreads owns records, rings and timers. A record lives as long
  * as its thread, whatever else happens: a late signal may still look at it.
- * Threads: the collector, but for pyro_threads_announce(), which the announced
- * thread itself calls.
+ * Threads: the collector.
  */
 #pragma once
 
@@ -36,7 +35,7 @@ typedef struct {
 } PyroThreadInfo;
 
 typedef struct {
-  void (*sample) (const PyroThreadInfo *thread, const PyroSample *sample,
+  void (*sample) (const PyroThreadInfo *thread, const PyroRawSample *sample,
                   gpointer data);
   /* WEIGHT: samples that it would have been, 0 where there was no timer.
    * LABEL: the thread's label word now, or, where that is 0, its last one: what
@@ -44,24 +43,6 @@ typedef struct {
   void (*unsampled) (const PyroThreadInfo *thread, PyroUnsampledReason reason,
                      guint64 ns, guint64 weight, guint64 label, gpointer data);
 } PyroThreadsSink;
-
-/* A thread's wish to be sampled at once, and where its label word is. Part of
- * a block of the thread's own; RELEASE is called by the collector when the
- * thread is gone and nobody looks at the block any more. */
-typedef struct _PyroAnnouncement {
-  struct _PyroAnnouncement *next_queued;  /* of those that wait */
-  struct _PyroAnnouncement *next_adopted; /* of one thread */
-  pid_t tid;
-  const guint64 *label;
-  guint64 last_label; /* while *LABEL is 0: what it was before */
-  guint64 ended_ns;   /* 0; when it ends, what the thread's CPU clock says */
-  void (*release) (struct _PyroAnnouncement *announcement);
-  guint queued;
-} PyroAnnouncement;
-
-/* Lock-free; from the thread itself. An announcement that still waits is not
- * queued twice. */
-void pyro_threads_announce (PyroAnnouncement *announcement);
 
 PyroThreads *pyro_threads_new (void);
 

@@ -42,7 +42,7 @@ pyro_profiled_tracer (void)
   g_list_free_full (tracers, gst_object_unref);
   /* Not fail(): also called outside of any test. */
   if (tracer == NULL)
-    g_error ("no tracer: GST_PLUGIN_PATH_1_0 must name its folder");
+    g_error ("no tracer: GST_PLUGIN_PATH must name its folder");
   return tracer;
 }
 

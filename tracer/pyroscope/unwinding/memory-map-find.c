@@ -13,6 +13,15 @@
 #define RED_ZONE 0u
 #endif
 
+void
+pyro_stack_bounds_within (uintptr_t sp, uintptr_t low, uintptr_t high,
+                          PyroStackBounds *out)
+{
+  out->low = sp - low > RED_ZONE ? sp - RED_ZONE : low;
+  out->high = high;
+  out->shift = 0;
+}
+
 bool
 pyro_memory_map_find_stack (const PyroMemoryMap *map, uintptr_t sp,
                             PyroStackBounds *out)
@@ -36,9 +45,7 @@ pyro_memory_map_find_stack (const PyroMemoryMap *map, uintptr_t sp,
     return false;
   /* The page of sp is there even where the mapping has grown since. */
   bottom = sp < base->start ? sp & ~(uintptr_t)(PAGE_SIZE - 1) : base->start;
-  out->low = sp > bottom + RED_ZONE ? sp - RED_ZONE : bottom;
-  out->high = base->limit;
-  out->shift = 0;
+  pyro_stack_bounds_within (sp, bottom, base->limit, out);
   return true;
 }
 

@@ -69,6 +69,11 @@ bool pyro_memory_map_find_stack (const PyroMemoryMap *map, uintptr_t sp,
 bool pyro_memory_map_find_own_stack (const PyroMemoryMap *map, uintptr_t sp,
                                      PyroStackBounds *out);
 
+/* What a walk from SP may read of [LOW, HIGH), a stack that holds it.
+ * Handler-safe. */
+void pyro_stack_bounds_within (uintptr_t sp, uintptr_t low, uintptr_t high,
+                               PyroStackBounds *out);
+
 /* The executable mapping that holds PC, or NULL. Handler-safe. */
 const PyroCodeMapping *
 pyro_memory_map_find_code (const PyroMemoryMap *map, uintptr_t pc);

@@ -35,7 +35,7 @@ get (Sampler *sampler, pid_t tid)
 }
 
 static void
-add_sample (Account *account, const PyroSample *sample)
+add_sample (Account *account, const PyroRawSample *sample)
 {
   account->n_samples++;
   account->weight += sample->weight;
@@ -45,7 +45,7 @@ add_sample (Account *account, const PyroSample *sample)
 }
 
 static void
-on_sample (const PyroThreadInfo *thread, const PyroSample *sample,
+on_sample (const PyroThreadInfo *thread, const PyroRawSample *sample,
            gpointer data)
 {
   Sampler *sampler = data;

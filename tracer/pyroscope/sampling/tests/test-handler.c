@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "sampler.h"
+#include "sampling/announcement.h"
 #include "sampling/handler.h"
 #include "unwinding/memory-map.h"
 #include "unwinding/modules.h"
@@ -167,6 +168,64 @@ child_stack_use (void)
 }
 
 static void
+never_released (PyroAnnouncement *announcement)
+{
+}
+
+/* DATA: its announcement, or NULL. */
+static void *
+spin_on_new_stack (void *data)
+{
+  PyroAnnouncement *announcement = data;
+  static const guint64 label;
+
+  tid = gettid ();
+  if (announcement != NULL) {
+    announcement->tid = tid;
+    announcement->label = &label;
+    announcement->release = never_released;
+    pyro_threads_announce (announcement);
+  }
+  descend (10);
+  __atomic_store_n (&done, 1, __ATOMIC_RELEASE);
+  return NULL;
+}
+
+/* No refresh of the map: it does not know the stack. */
+static guint64
+depth_on_new_stack (PyroAnnouncement *announcement)
+{
+  Sampler *sampler;
+  pthread_t thread;
+  const Account *account;
+
+  use_tables ();
+  sampler = sampler_new (1000);
+  pthread_create (&thread, NULL, spin_on_new_stack, announcement);
+  sampler_run (sampler, 10000, &done);
+  pthread_join (thread, NULL);
+  account = sampler_get (sampler, tid);
+  g_test_message ("%u samples, deepest %" G_GUINT64_FORMAT, account->n_samples,
+                  account->max_depth);
+  g_assert_cmpuint (account->n_samples, >, 2);
+  return account->max_depth;
+}
+
+static void
+child_new_stack (void)
+{
+  g_assert_cmpuint (depth_on_new_stack (NULL), ==, 1);
+}
+
+static void
+child_announced_stack (void)
+{
+  static PyroAnnouncement announcement;
+
+  g_assert_cmpuint (depth_on_new_stack (&announcement), >=, 11);
+}
+
+static void
 child_errno (void)
 {
   Sampler *sampler = sampler_new (1000);
@@ -210,6 +269,10 @@ main (int argc, char **argv)
   g_test_init (&argc, &argv, NULL);
   ADD ("makes no system call", child_no_calls);
   ADD ("needs less than 2 KiB of stack", child_stack_use);
+  ADD ("a stack that the map does not know has no more than its leaf",
+       child_new_stack);
+  ADD ("a thread newer than the map has whole stacks once it is announced",
+       child_announced_stack);
   ADD ("leaves errno alone", child_errno);
   ADD ("a ring that nobody reads", child_full_ring);
   return g_test_run ();

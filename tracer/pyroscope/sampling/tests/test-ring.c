@@ -30,7 +30,7 @@ ring_free (PyroRing *ring)
 static gboolean
 put (PyroRing *ring, guint64 number, guint depth)
 {
-  PyroSample *sample = pyro_ring_reserve (ring);
+  PyroRawSample *sample = pyro_ring_reserve (ring);
 
   if (sample == NULL)
     return FALSE;
@@ -46,7 +46,7 @@ put (PyroRing *ring, guint64 number, guint depth)
 static gboolean
 take (PyroRing *ring, guint64 number)
 {
-  const PyroSample *sample = pyro_ring_peek (ring);
+  const PyroRawSample *sample = pyro_ring_peek (ring);
 
   if (sample == NULL)
     return FALSE;

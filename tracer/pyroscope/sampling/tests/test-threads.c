@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "sampler.h"
+#include "sampling/announcement.h"
 #include "sampling/cpu-timer.h"
 
 /* A thread that works, then waits until it may end. */

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "announcement.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <unistd.h>
+
+static PyroAnnouncement *announced; /* lock-free stack */
+
+/* A new thread's first samples come before the collector has read the memory
+ * map anew. The main thread's stack was there before us, and grows: the map
+ * tells it better (and the C library would read the map for that, too). */
+static void
+find_own_stack (PyroAnnouncement *announcement)
+{
+  int saved_errno = errno;
+  pthread_attr_t attributes;
+  void *low;
+  size_t size;
+
+  if (announcement->stack_high != 0 || announcement->tid == getpid ())
+    return;
+  if (pthread_getattr_np (pthread_self (), &attributes) == 0) {
+    if (pthread_attr_getstack (&attributes, &low, &size) == 0) {
+      announcement->stack_low = (guintptr)low;
+      announcement->stack_high = (guintptr)low + size;
+    }
+    pthread_attr_destroy (&attributes);
+  }
+  errno = saved_errno;
+}
+
+void
+pyro_threads_announce (PyroAnnouncement *announcement)
+{
+  PyroAnnouncement *head;
+
+  if (__atomic_exchange_n (&announcement->queued, 1, __ATOMIC_ACQ_REL))
+    return;
+  find_own_stack (announcement);
+  head = __atomic_load_n (&announced, __ATOMIC_RELAXED);
+  do
+    announcement->next_queued = head;
+  while (!__atomic_compare_exchange_n (&announced, &head, announcement, TRUE,
+                                       __ATOMIC_RELEASE, __ATOMIC_RELAXED));
+}
+
+PyroAnnouncement *
+pyro_announcements_take (void)
+{
+  return __atomic_exchange_n (&announced, NULL, __ATOMIC_ACQUIRE);
+}

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * What: how a thread makes itself known before any scan would find it.
+ * Owner: an announcement is part of a block of the thread's own; RELEASE is
+ * called by the collector when the thread is gone and nobody looks at the block
+ * any more.
+ * Threads: pyro_threads_announce() on the announced thread itself, the rest in
+ * the collector.
+ */
+#pragma once
+
+#include <glib.h>
+#include <sys/types.h>
+
+/* A thread's wish to be sampled at once, where its label word is, and its
+ * stack: [stack_low, stack_high), 0 where that is not known. */
+typedef struct _PyroAnnouncement {
+  struct _PyroAnnouncement *next_queued;  /* of those that wait */
+  struct _PyroAnnouncement *next_adopted; /* of one thread */
+  pid_t tid;
+  const guint64 *label;
+  guint64 last_label; /* while *LABEL is 0: what it was before */
+  guint64 ended_ns;   /* 0; when it ends, what the thread's CPU clock says */
+  void (*release) (struct _PyroAnnouncement *announcement);
+  guintptr stack_low, stack_high; /* filled in by pyro_threads_announce() */
+  guint queued;
+} PyroAnnouncement;
+
+/* Lock-free, but for the first time, when the thread's stack is asked for. An
+ * announcement that still waits is not queued twice. */
+void pyro_threads_announce (PyroAnnouncement *announcement);
+
+/* All that wait, by next_queued; NULL: none. */
+PyroAnnouncement *pyro_announcements_take (void);
