@@ -136,6 +136,75 @@ GST_START_TEST (threads_of_before_are_nobodys_where_two_may_own_them)
 }
 GST_END_TEST
 
+/* What an application does itself before and behind its pipeline. */
+
+typedef struct {
+  GstElement *source, *sink;
+  guint n;
+  guint64 used_ns;
+} Application;
+
+static gpointer
+feed (gpointer data)
+{
+  Application *self = data;
+  GstFlowReturn flow;
+
+  for (guint i = 0; i < self->n; i++) {
+    GstBuffer *buffer = gst_buffer_new ();
+
+    self->used_ns += pyro_burn_cpu (5 * GST_MSECOND);
+    g_signal_emit_by_name (self->source, "push-buffer", buffer, &flow);
+    gst_buffer_unref (buffer);
+  }
+  g_signal_emit_by_name (self->source, "end-of-stream", &flow);
+  return NULL;
+}
+
+GST_START_TEST (application_threads_are_nobodys)
+{
+  g_autoptr (GstElement) pipeline
+      = pyro_launch ("application", "appsrc name=in max-bytes=0 ! "
+                                    "pyroburn name=work data-cost=5000 ! "
+                                    "appsink name=out sync=false");
+  Application self = { .source = gst_bin_get_by_name (GST_BIN (pipeline), "in"),
+                       .sink = gst_bin_get_by_name (GST_BIN (pipeline), "out"),
+                       .n = 200 * pyro_profiled_scale () };
+  g_autoptr (PyroCaptured) captured = NULL;
+  GstSample *sample = NULL;
+  guint64 used = 0;
+  GThread *thread;
+
+  pyro_profiled_begin ();
+  pyro_play (pipeline);
+  thread = g_thread_new ("feeder", feed, &self);
+  for (;;) {
+    g_signal_emit_by_name (self.sink, "pull-sample", &sample);
+    if (sample == NULL)
+      break;
+    used += pyro_burn_cpu (5 * GST_MSECOND);
+    gst_sample_unref (sample);
+  }
+  g_thread_join (thread);
+  captured = pyro_profiled_end ();
+  pyro_expect_time (captured, "the feeding thread",
+                    pyro_captured_cpu (captured, "thread", "feeder",
+                                       "attribution", "none", NULL),
+                    self.used_ns, 5);
+  pyro_expect_time (captured, "the pulling thread",
+                    pyro_captured_cpu (captured, "thread", "test-workers",
+                                       "attribution", "none", NULL),
+                    used, 5);
+  pyro_expect_time (captured, "the element in between",
+                    pyro_captured_cpu (captured, "element", "work",
+                                       "attribution", "exact", NULL),
+                    pyro_used (pipeline), 5);
+  gst_element_set_state (pipeline, GST_STATE_NULL);
+  gst_object_unref (self.source);
+  gst_object_unref (self.sink);
+}
+GST_END_TEST
+
 static Suite *
 make_suite (void)
 {
@@ -153,6 +222,7 @@ make_suite (void)
   tcase_add_test (tcase,
                   threads_of_before_are_the_only_element_of_their_library);
   tcase_add_test (tcase, threads_of_before_are_nobodys_where_two_may_own_them);
+  tcase_add_test (tcase, application_threads_are_nobodys);
   return suite;
 }
 

@@ -13,7 +13,9 @@ of them in their title.
 """
 
 import argparse
+import fnmatch
 import os
+import socket
 import subprocess
 import sys
 import tempfile
@@ -42,7 +44,8 @@ def two(left, right, n=80):
 
 
 # What the test says; the pipeline; the owners of threads, by the name that these
-# have in truth. The first few are played always.
+# have in truth; a pipeline that another process plays. The first few are played
+# always.
 N_ALWAYS = 5
 PIPELINES = [
     ("the threads of two x264enc of different presets are told apart",
@@ -88,7 +91,35 @@ PIPELINES = [
      f"{source(200)} ! avenc_mpeg4 name=enc bitrate=8000000 threads=auto "
      "! decodebin ! fakesink",
      {"t:mpeg4-enc": "enc", "t:mpeg4-dec": "avdec_mpeg4*"}),
+    ("RTP over loopback: the encoder's and the decoder's threads",
+     f"rtpbin name=send {source(300)} ! x264enc name=enc threads=2 bitrate=4000 "
+     "tune=zerolatency sliced-threads=false speed-preset=superfast ! rtph264pay "
+     "! send.send_rtp_sink_0 send.send_rtp_src_0 "
+     "! udpsink host=127.0.0.1 port={port} sync=false async=false "
+     "rtpbin name=receive udpsrc port={port} num-buffers=900 buffer-size=8000000 "
+     "caps=application/x-rtp,media=video,clock-rate=90000,encoding-name=H264 "
+     "! receive.recv_rtp_sink_0 receive. ! rtph264depay ! h264parse "
+     "! avdec_h264 name=dec max-threads=2 ! fakesink sync=false async=false",
+     {"t:x264-2": "enc", "t:h264-dec": "dec", "rtpsession-rtcp": "rtpsession*",
+      "timer": "rtpjitterbuffer*"}),
+    ("SRT's threads are the source's",
+     "srtsrc name=src uri=srt://127.0.0.1:{port} num-buffers=60000 ! fakesink",
+     {"SRT:RcvQ*": "src", "SRT:TsbPd": "src", "SRT:SndQ*": "src"},
+     "fakesrc sizetype=fixed sizemax=1316 "
+     "! srtsink uri=srt://:{port}?mode=listener"),
 ]
+
+
+def find_free_port():
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as free:
+        free.bind(("127.0.0.1", 0))
+        return free.getsockname()[1]
+
+
+def play_beside(pipeline):
+    return subprocess.Popen(["gst-launch-1.0", "-q", *pipeline.split()],
+                            env={**os.environ, "GST_TRACERS": ""},
+                            stderr=subprocess.DEVNULL)
 
 
 def play(pipeline, truth_library):
@@ -120,7 +151,9 @@ def judge(samples, owners):
     cpu, right, seen, marks = 0, 0, set(), Counter()
     wrong = Counter()
     for sample, ns in samples:
-        owner = owners.get(sample.labels.get("thread"))
+        thread = sample.labels.get("thread", "")
+        owner = next((owner for name, owner in owners.items()
+                      if fnmatch.fnmatchcase(thread, name)), None)
         if owner is None:
             continue
         seen.add(owner)
@@ -183,14 +216,19 @@ def main():
     print(f"1..{len(chosen)}", flush=True)
     with tempfile.TemporaryDirectory() as folder:
         files = {}
-        for number, (title, pipeline, owners) in enumerate(chosen, 1):
-            missing = find_missing(pipeline)
+        for number, (title, pipeline, owners, *beside) in enumerate(chosen, 1):
+            missing = find_missing(" ".join([pipeline, *beside]))
             if missing:
                 print(f"ok {number} {title} # SKIP no {missing}", flush=True)
                 continue
             if "{" in pipeline and not files:
                 files = make_files(folder)
-            samples = play(pipeline.format(**files), arguments.truth_library)
+            names = {**files, "port": find_free_port()}
+            others = [play_beside(p.format(**names)) for p in beside]
+            samples = list(play(pipeline.format(**names), arguments.truth_library))
+            for other in others:
+                other.kill()
+                other.wait()
             ok = judge(samples, owners)
             failed |= not ok
             print(f"{'ok' if ok else 'not ok'} {number} {title}", flush=True)
