@@ -190,7 +190,7 @@ def find_missing(pipeline):
 def make_files(folder):
     """Movies of known codecs."""
     encoders = {
-        "h264": "x264enc speed-preset=veryfast ! h264parse ! matroskamux",
+        "h264": "x264enc speed-preset=veryfast ! matroskamux",
         "mpeg4": "avenc_mpeg4 bitrate=4000000 ! matroskamux",
     }
     files = {}
