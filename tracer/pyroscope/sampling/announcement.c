@@ -51,3 +51,13 @@ pyro_announcements_take (void)
 {
   return __atomic_exchange_n (&announced, NULL, __ATOMIC_ACQUIRE);
 }
+
+guint64
+pyro_announcement_get_label (const PyroAnnouncement *announcement)
+{
+  guint64 label = __atomic_load_n (announcement->label, __ATOMIC_ACQUIRE);
+
+  return label != 0
+             ? label
+             : __atomic_load_n (&announcement->last_label, __ATOMIC_RELAXED);
+}

@@ -32,3 +32,7 @@ void pyro_threads_announce (PyroAnnouncement *announcement);
 
 /* All that wait, by next_queued; NULL: none. */
 PyroAnnouncement *pyro_announcements_take (void);
+
+/* The label word; of a thread that is idle, or gone, the last one that it had.
+ */
+guint64 pyro_announcement_get_label (const PyroAnnouncement *announcement);

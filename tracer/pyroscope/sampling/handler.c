@@ -44,10 +44,11 @@ static bool
 find_stack (PyroThreadRecord *record, const PyroMemoryMap *map, uintptr_t sp,
             PyroStackBounds *stack)
 {
-  uintptr_t high = __atomic_load_n (&record->stack_high, __ATOMIC_ACQUIRE);
+  uintptr_t high;
 
   if (pyro_memory_map_find_own_stack (map, sp, stack))
     return true;
+  high = __atomic_load_n (&record->stack_high, __ATOMIC_ACQUIRE);
   if (sp >= record->stack_low && sp < high) {
     pyro_stack_bounds_within (sp, record->stack_low, high, stack);
     return true;

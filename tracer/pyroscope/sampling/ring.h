@@ -29,7 +29,7 @@ typedef struct {
   uintptr_t pcs[];
 } PyroRawSample;
 
-#define PYRO_SAMPLE_RESCUED 1    /* the leaf's caller was found without CFI */
+#define PYRO_SAMPLE_RESCUED 1    /* a caller was found without CFI */
 #define PYRO_SAMPLE_FILLER 2     /* no sample, only the rest of the buffer */
 #define PYRO_SAMPLE_UNLABELLED 4 /* nobody knew where the label word is */
 

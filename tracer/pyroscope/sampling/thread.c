@@ -57,16 +57,6 @@ pyro_thread_free (PyroThread *thread)
 
 /* the balance */
 
-guint64
-pyro_announcement_get_label (const PyroAnnouncement *announcement)
-{
-  guint64 label = __atomic_load_n (announcement->label, __ATOMIC_ACQUIRE);
-
-  return label != 0
-             ? label
-             : __atomic_load_n (&announcement->last_label, __ATOMIC_RELAXED);
-}
-
 static guint64
 label_now (PyroThread *thread)
 {

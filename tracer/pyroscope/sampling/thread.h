@@ -110,9 +110,5 @@ gboolean pyro_thread_check (PyroThread *thread, gint64 now, PyroTimerPlan *plan,
  * of that expiration will tell all of the time. */
 gboolean pyro_thread_is_overdue (PyroThread *thread);
 
-/* The label word of a thread that is idle, or gone: the last one that it had.
- */
-guint64 pyro_announcement_get_label (const PyroAnnouncement *announcement);
-
 /* Its label word and its stack are found by ANNOUNCEMENT from now on. */
 void pyro_thread_adopt (PyroThread *thread, PyroAnnouncement *announcement);

@@ -72,6 +72,16 @@ on_unsampled (const PyroThreadInfo *thread, PyroUnsampledReason reason,
 
 static const PyroThreadsSink sink = { on_sample, on_unsampled };
 
+void
+announce (PyroAnnouncement *announcement, const guint64 *label,
+          void (*release) (PyroAnnouncement *announcement))
+{
+  announcement->tid = gettid ();
+  announcement->label = label;
+  announcement->release = release;
+  pyro_threads_announce (announcement);
+}
+
 Sampler *
 sampler_new_without_signal (guint rate)
 {

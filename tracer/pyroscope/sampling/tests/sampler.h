@@ -11,6 +11,7 @@
 #include <signal.h>
 #include <sys/types.h>
 
+#include "sampling/announcement.h"
 #include "sampling/threads.h"
 
 typedef struct {
@@ -30,6 +31,11 @@ typedef struct {
   Account all;
   gint64 process_ns; /* CPU clock of the process at the start */
 } Sampler;
+
+/* Makes the calling thread known: LABEL is its label word, RELEASE may be
+ * called when it is gone. */
+void announce (PyroAnnouncement *announcement, const guint64 *label,
+               void (*release) (PyroAnnouncement *announcement));
 
 /* Starts at once, with SIGURG; or without a signal, which it takes later. */
 Sampler *sampler_new (guint rate);

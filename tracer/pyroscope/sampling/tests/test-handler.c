@@ -15,7 +15,6 @@
 #include <unistd.h>
 
 #include "sampler.h"
-#include "sampling/announcement.h"
 #include "sampling/handler.h"
 #include "unwinding/memory-map.h"
 #include "unwinding/modules.h"
@@ -180,12 +179,8 @@ spin_on_new_stack (void *data)
   static const guint64 label;
 
   tid = gettid ();
-  if (announcement != NULL) {
-    announcement->tid = tid;
-    announcement->label = &label;
-    announcement->release = never_released;
-    pyro_threads_announce (announcement);
-  }
+  if (announcement != NULL)
+    announce (announcement, &label, never_released);
   descend (10);
   __atomic_store_n (&done, 1, __ATOMIC_RELEASE);
   return NULL;

@@ -11,7 +11,6 @@
 #include <unistd.h>
 
 #include "sampler.h"
-#include "sampling/announcement.h"
 #include "sampling/cpu-timer.h"
 
 /* A thread that works, then waits until it may end. */
@@ -36,15 +35,6 @@ count_release (PyroAnnouncement *announcement)
   n_released++;
 }
 
-static void
-announce (Worker *worker)
-{
-  worker->announcement->tid = gettid ();
-  worker->announcement->label = &worker->label;
-  worker->announcement->release = count_release;
-  pyro_threads_announce (worker->announcement);
-}
-
 static void *
 work (void *data)
 {
@@ -58,11 +48,11 @@ work (void *data)
   if (worker->name != NULL)
     pthread_setname_np (pthread_self (), worker->name);
   if (worker->announcement != NULL && !worker->announces_late)
-    announce (worker);
+    announce (worker->announcement, &worker->label, count_release);
   __atomic_store_n (&worker->tid, gettid (), __ATOMIC_RELEASE);
   burn_ms (worker->ms);
   if (worker->announces_late)
-    announce (worker);
+    announce (worker->announcement, &worker->label, count_release);
   pyro_thread_cpu_time (gettid (), &worker->clock_ns);
   __atomic_store_n (&worker->done, 1, __ATOMIC_RELEASE);
   while (!__atomic_load_n (&worker->quit, __ATOMIC_ACQUIRE))
