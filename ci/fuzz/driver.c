@@ -11,19 +11,13 @@
  */
 
 #include "fuzz.h"
+#include "mangle.h"
 
 #include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-#define MAX_BYTES (1 << 20)
-
-/* Values that lengths, tags, offsets and numbers trip over. */
-static const guint8 nasty[]
-    = { 0x00, 0x01, 0x02, 0x07, 0x08, 0x0a, 0x10, 0x12, '"',  '\'', '\\',
-        ',',  '=',  '{',  0x40, 0x7f, 0x80, 0x81, 0xc0, 0xfe, 0xff };
 
 static struct {
   const guint8 *data;
@@ -54,74 +48,20 @@ run (const guint8 *data, gsize size)
   g_free (copy);
 }
 
-static gsize
-below (GRand *rand, gsize end)
+static const GByteArray *
+choose (GRand *rand, const GPtrArray *seeds)
 {
-  return end == 0 ? 0 : g_rand_int (rand) % end;
-}
-
-static void
-mangle_once (GRand *rand, GByteArray *bytes, const GByteArray *other)
-{
-  gsize where = below (rand, bytes->len);
-  gsize wanted = below (rand, 1u << below (rand, 10));
-  gsize count = MIN (wanted, bytes->len - where);
-  guint64 number;
-
-  if (bytes->len == 0) {
-    g_byte_array_append (bytes, other->data, other->len);
-    return;
-  }
-  switch (g_rand_int_range (rand, 0, 8)) {
-  case 0:
-    bytes->data[where] ^= (guint8)(1 << below (rand, 8));
-    break;
-  case 1:
-    bytes->data[where] = nasty[below (rand, G_N_ELEMENTS (nasty))];
-    break;
-  case 2:
-    if (count > 0)
-      g_byte_array_remove_range (bytes, (guint)where, (guint)count);
-    break;
-  case 3: /* within the input */
-    memmove (bytes->data + below (rand, bytes->len - count + 1),
-             bytes->data + where, count);
-    break;
-  case 4: /* from another one */
-    wanted = below (rand, other->len);
-    count = MIN (count, other->len - wanted);
-    memcpy (bytes->data + where, other->data + wanted, count);
-    break;
-  case 5:
-    if (bytes->len < MAX_BYTES) {
-      g_autofree guint8 *piece = g_memdup2 (bytes->data + where, count + 1);
-
-      g_byte_array_append (bytes, piece, (guint)count);
-    }
-    break;
-  case 6:
-    g_byte_array_set_size (bytes, (guint)where);
-    break;
-  default: /* a number: small, large, or near a size */
-    number = below (rand, 3) == 0   ? g_rand_int (rand) % 64
-             : below (rand, 2) == 0 ? bytes->len + below (rand, 33) - 16
-                                    : G_MAXUINT64 - below (rand, 300);
-    memcpy (bytes->data + where, &number,
-            MIN (bytes->len - where, (gsize)1 << below (rand, 4)));
-  }
+  return g_ptr_array_index (seeds, g_rand_int (rand) % seeds->len);
 }
 
 static void
 mangle (GRand *rand, const GPtrArray *seeds, GByteArray *bytes)
 {
-  const GByteArray *seed = g_ptr_array_index (seeds, below (rand, seeds->len));
-  guint times = 1 + (guint)below (rand, 12);
+  const GByteArray *seed = choose (rand, seeds);
 
   g_byte_array_set_size (bytes, 0);
   g_byte_array_append (bytes, seed->data, seed->len);
-  while (times-- > 0)
-    mangle_once (rand, bytes,
-                 g_ptr_array_index (seeds, below (rand, seeds->len)));
+  pyro_mangle (rand, bytes, choose (rand, seeds));
 }
 
 static void
@@ -129,7 +69,7 @@ take_seed (gpointer user_data, gconstpointer data, gsize size)
 {
   GByteArray *seed = g_byte_array_new ();
 
-  g_byte_array_append (seed, data, (guint)MIN (size, MAX_BYTES));
+  g_byte_array_append (seed, data, (guint)MIN (size, PYRO_MANGLE_MAX_BYTES));
   g_ptr_array_add (user_data, seed);
 }
 
@@ -193,7 +133,7 @@ main (int argc, char **argv)
     else
       g_printerr ("%s is not known here\n", *files);
   }
-  pyro_fuzz_give_seeds (take_seed, seeds, files);
+  pyro_fuzz_give_seeds (take_seed, seeds);
   for (i = 0; files[i] != NULL; i++)
     take_file (seeds, files[i]);
   if (directory != NULL) {

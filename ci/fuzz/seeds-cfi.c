@@ -6,7 +6,7 @@
 #include "tracer/pyroscope/unwinding/tests/fuzz-cfi.h"
 
 void
-pyro_fuzz_give_seeds (PyroFuzzTake take, gpointer user_data, gchar **files)
+pyro_fuzz_give_seeds (PyroFuzzTake take, gpointer user_data)
 {
   g_autoptr (GPtrArray) modules = pyro_loader_list ();
   guint i;

@@ -4,6 +4,6 @@
 #include "fuzz.h"
 
 void
-pyro_fuzz_give_seeds (PyroFuzzTake take, gpointer user_data, gchar **files)
+pyro_fuzz_give_seeds (PyroFuzzTake take, gpointer user_data)
 {
 }

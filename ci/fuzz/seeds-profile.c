@@ -7,7 +7,7 @@
 #include "profile/tests/example.h"
 
 void
-pyro_fuzz_give_seeds (PyroFuzzTake take, gpointer user_data, gchar **files)
+pyro_fuzz_give_seeds (PyroFuzzTake take, gpointer user_data)
 {
   guint i;
 

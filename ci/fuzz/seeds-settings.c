@@ -24,7 +24,7 @@ static const struct {
 };
 
 void
-pyro_fuzz_give_seeds (PyroFuzzTake take, gpointer user_data, gchar **files)
+pyro_fuzz_give_seeds (PyroFuzzTake take, gpointer user_data)
 {
   guint i;
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Whatever a capture holds, it is read or refused. See ci/fuzz; test-mangle
  * runs the same over inputs of its own. */
-#include "profile/tests/fuzz-decode.h"
+#include "ci/fuzz/fuzz.h"
 
 #include "profile/profile-merge.h"
 #include "profile/profile-split.h"

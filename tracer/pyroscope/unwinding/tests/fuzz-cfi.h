@@ -1,14 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What: one run of the compiler on hostile bytes.
+ * What: inputs for runs of the compiler on hostile bytes (fuzz.h).
  * Owner: nothing is owned.
  * Threads: any.
  */
 #pragma once
 
-#include <stddef.h>
-#include <stdint.h>
-
+#include "ci/fuzz/fuzz.h"
 #include "loader.h"
 
 /* What stands before the section: where it and its text are. */
@@ -24,10 +22,6 @@ typedef struct {
 /* Functions that were compiled, in all runs: to see that inputs reach the
  * compiler at all. */
 extern guint64 pyro_fuzz_cfi_n_functions;
-
-/* libFuzzer's entry: a header and a section. Aborts if the table is not what it
- * has to be. */
-int LLVMFuzzerTestOneInput (const uint8_t *data, size_t size);
 
 /* At most MAX bytes of the section that MODULE has for the segment that is
  * executed, behind its header; NULL if it has none. */

@@ -9,44 +9,13 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#include "loader.h"
+#include "ci/fuzz/mangle.h"
 #include "fuzz-cfi.h"
 #include "harness.h"
+#include "loader.h"
 #include "tables.h"
 
 static guint rounds = 2000;
-
-/* Numbers that are at some limit of a format. */
-static const guint8 limits[] = { 0x00, 0x01, 0x7f, 0x80, 0xff, 0x0a, 0x0b,
-                                 0x0f, 0x10, 0x16, 0x2e, 0x40, 0xc0, 0xfe };
-
-static void
-mangle (GRand *rand, guint8 *bytes, gsize size)
-{
-  guint n = (guint)g_rand_int_range (rand, 1, 12);
-
-  while (n-- > 0) {
-    gsize at = (gsize)g_rand_int_range (rand, 0, (gint32)size);
-
-    switch (g_rand_int_range (rand, 0, 4)) {
-    case 0:
-      bytes[at] ^= (guint8)(1 << g_rand_int_range (rand, 0, 8));
-      break;
-    case 1:
-      bytes[at] = limits[g_rand_int_range (rand, 0, sizeof limits)];
-      break;
-    case 2:
-      memset (bytes + at, (int)g_rand_int_range (rand, 0, 256),
-              MIN (size - at, 8));
-      break;
-    default: {
-      gsize from = (gsize)g_rand_int_range (rand, 0, (gint32)size);
-
-      memmove (bytes + at, bytes + from, MIN (16, size - MAX (at, from)));
-    }
-    }
-  }
-}
 
 static void
 test_sections (void)
@@ -64,7 +33,7 @@ test_sections (void)
     if (input == NULL)
       continue;
     if (i % 8 != 0)
-      mangle (rand, input->data, input->len);
+      pyro_mangle (rand, input, input);
     LLVMFuzzerTestOneInput (input->data, input->len);
     n_compiled++;
     g_byte_array_unref (input);
@@ -89,9 +58,7 @@ test_noise (void)
     guint8 *bytes = g_malloc (size);
 
     for (j = 0; j < size; j++)
-      bytes[j] = g_rand_boolean (rand)
-                     ? limits[g_rand_int_range (rand, 0, sizeof limits)]
-                     : (guint8)g_rand_int_range (rand, 0, 256);
+      bytes[j] = pyro_mangle_noise (rand);
     /* An entry that fits. */
     memcpy (bytes + HEADER, &(guint32){ (guint32)(size - HEADER - 4) }, 4);
     LLVMFuzzerTestOneInput (bytes, size);
