@@ -17,8 +17,7 @@ G_BEGIN_DECLS
 void pyro_interposition_begin (void);
 
 /* If modules came since: rewrites those, too, if it was begun, and reads the
- * table of libraries again. Else it
- * is one look at the loader's counters. */
+ * table of libraries again. Else it is one look at the loader's counters. */
 void pyro_interposition_look (void);
 
 /* Around fork(): the tables that the wrappers read are whole in the child. */

@@ -29,10 +29,6 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (PyroCaptured, pyro_captured_free)
 guint64
 pyro_captured_cpu (const PyroCaptured *captured, ...) G_GNUC_NULL_TERMINATED;
 
-/* Likewise, of those with a frame of this function. */
-guint64
-pyro_captured_cpu_in (const PyroCaptured *captured, const gchar *function);
-
 /* The different values of the label KEY, sorted. (transfer full) */
 GStrv pyro_captured_values (const PyroCaptured *captured, const gchar *key);
 

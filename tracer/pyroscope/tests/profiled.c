@@ -84,8 +84,8 @@ pyro_launch (const gchar *name, const gchar *description)
   return pipeline;
 }
 
-static guint64
-used_of (GstElement *element)
+guint64
+pyro_used_of (GstElement *element)
 {
   guint64 used = 0;
 
@@ -100,7 +100,7 @@ pyro_used_by (GstElement *bin, const gchar *name)
   g_autoptr (GstElement) element = gst_bin_get_by_name (GST_BIN (bin), name);
 
   fail_unless (element != NULL, "no element %s", name);
-  return used_of (element);
+  return pyro_used_of (element);
 }
 
 guint64
@@ -118,7 +118,7 @@ pyro_used (GstElement *bin)
       used = 0;
       continue;
     }
-    used += used_of (g_value_get_object (&item));
+    used += pyro_used_of (g_value_get_object (&item));
     g_value_reset (&item);
   }
   if (G_IS_VALUE (&item))

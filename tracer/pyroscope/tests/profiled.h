@@ -47,7 +47,9 @@ void pyro_wait_for_cpu (GstElement *bin, guint cpu_ms);
 /* All of it: from pyro_profiled_begin() over NULL to pyro_profiled_end(). */
 PyroCaptured *pyro_play_for (GstElement *bin, guint cpu_ms);
 
-/* CPU time that the element NAME in BIN, or all in BIN, used, in nanoseconds */
+/* CPU time that ELEMENT, the element NAME in BIN, or all in BIN used, in
+ * nanoseconds; 0 for elements that do not count it. */
+guint64 pyro_used_of (GstElement *element);
 guint64 pyro_used_by (GstElement *bin, const gchar *name);
 guint64 pyro_used (GstElement *bin);
 

@@ -179,15 +179,6 @@ typedef struct {
   gint done;
 } Exchange;
 
-static guint64
-used (GstElement *element)
-{
-  guint64 ns;
-
-  g_object_get (element, "used", &ns, NULL);
-  return ns;
-}
-
 static GstPadProbeReturn
 exchange (GstPad *pad, GstPadProbeInfo *info, gpointer data)
 {
@@ -199,7 +190,7 @@ exchange (GstPad *pad, GstPadProbeInfo *info, gpointer data)
   gst_element_unlink_many (self->source, before, self->sink, NULL);
   gst_bin_remove (GST_BIN (self->pipeline), before);
   gst_element_set_state (before, GST_STATE_NULL);
-  self->used_ns = used (before);
+  self->used_ns = pyro_used_of (before);
   if (self->next != NULL) {
     /* Freed: its address is used again soon. */
     gst_object_unref (before);
@@ -282,10 +273,10 @@ GST_START_TEST (elements_that_come_and_go_or_are_renamed_keep_apart)
   captured = exchange_end (&self);
   {
     PyroTruth truth[]
-        = { { "path", "changing/source", used (self.source) },
+        = { { "path", "changing/source", pyro_used_of (self.source) },
             { "path", "changing/one", one },
             { "path", "changing/two", two },
-            { "path", "changing/three", used (self.work) - two } };
+            { "path", "changing/three", pyro_used_of (self.work) - two } };
 
     pyro_expect_shares (captured, truth, G_N_ELEMENTS (truth));
   }
