@@ -112,16 +112,28 @@ PyroPadCacheEntry *pyro_node_stack_resolve (PyroNodeStack *stack, GstPad *pad);
  * stack: a coroutine's. */
 #define PYRO_SAME_STACK_RANGE (1024 * 1024)
 
+/* ENTRY's function has returned when a hook of KIND has FRAME. One function may
+ * have hooks of several kinds in one frame, where calls are inlined; a second
+ * one of the same kind is a second call. */
+static inline gboolean
+pyro_node_entry_is_left (const PyroNodeEntry *entry, PyroHookKind kind,
+                         guintptr frame)
+{
+  return frame == entry->frame ? entry->kind == kind
+                               : frame - entry->frame < PYRO_SAME_STACK_RANGE;
+}
+
 static inline guint
-pyro_node_stack_prune (PyroNodeStack *stack, guintptr frame)
+pyro_node_stack_prune (PyroNodeStack *stack, PyroHookKind kind, guintptr frame)
 {
   guint depth = stack->depth;
+  /* What is not named lies above the last entry, and is left with it. */
+  guint named = MIN (depth, PYRO_NODE_STACK_SIZE);
 
-  while (G_UNLIKELY (depth > 0 && depth <= PYRO_NODE_STACK_SIZE
-                     && stack->entries[depth - 1].frame < frame
-                     && frame - stack->entries[depth - 1].frame
-                            < PYRO_SAME_STACK_RANGE))
-    depth--;
+  while (G_UNLIKELY (
+      named > 0
+      && pyro_node_entry_is_left (&stack->entries[named - 1], kind, frame)))
+    depth = --named;
   return depth;
 }
 
@@ -151,7 +163,7 @@ static inline void
 pyro_node_stack_push (PyroNodeStack *stack, gconstpointer object, guint32 node,
                       PyroHookKind kind, guintptr frame)
 {
-  guint depth = pyro_node_stack_prune (stack, frame);
+  guint depth = pyro_node_stack_prune (stack, kind, frame);
 
   if (G_LIKELY (depth < PYRO_NODE_STACK_SIZE))
     pyro_node_stack_put (stack, depth, object, node, 0, kind, frame);
@@ -166,7 +178,7 @@ static inline void
 pyro_node_stack_push_pad (PyroNodeStack *stack, GstPad *pad, gboolean peer,
                           PyroHookKind kind, guintptr frame)
 {
-  guint depth = pyro_node_stack_prune (stack, frame);
+  guint depth = pyro_node_stack_prune (stack, kind, frame);
   const PyroNodeEntry *entry;
 
   if (G_UNLIKELY (depth >= PYRO_NODE_STACK_SIZE)) {
