@@ -57,14 +57,23 @@ enter_peer (GstPad *pad, PyroHookKind kind, guintptr frame)
     pyro_node_stack_push_pad (stack, pad, TRUE, kind, frame);
 }
 
+/* Elements in bins cannot be renamed. */
+static guint32
+resolve_element (GstElement *element)
+{
+  if (GST_OBJECT_PARENT (element) == NULL)
+    pyro_nodes_check_name (element);
+  return pyro_nodes_resolve_element (element);
+}
+
 static inline void
 enter_element (GstElement *element, PyroHookKind kind, guintptr frame)
 {
   PyroNodeStack *stack = current_stack ();
 
   if (stack != NULL)
-    pyro_node_stack_push (stack, element, pyro_nodes_resolve_element (element),
-                          kind, frame);
+    pyro_node_stack_push (stack, element, resolve_element (element), kind,
+                          frame);
 }
 
 static inline void
@@ -180,8 +189,6 @@ on_change_state_pre (GObject *tracer, GstClockTime ts, GstElement *element,
   /* gst-inspect-1.0 makes elements, too, and sets them to NULL. */
   if (GST_STATE_TRANSITION_NEXT (transition) > GST_STATE_NULL)
     sign_of_life ();
-  if (GST_OBJECT_PARENT (element) == NULL && current_stack () != NULL)
-    pyro_nodes_check_name (element);
   enter_element (element, PYRO_HOOK_STATE, FRAME);
   if (current_stack () != NULL
       && GST_STATE_TRANSITION_NEXT (transition) > GST_STATE_NULL)
@@ -228,7 +235,7 @@ on_post_message_pre (GObject *tracer, GstClockTime ts, GstElement *element,
   stack = current_stack ();
   if (stack == NULL)
     return;
-  pyro_node_stack_push (stack, element, pyro_nodes_resolve_element (element),
+  pyro_node_stack_push (stack, element, resolve_element (element),
                         PYRO_HOOK_MESSAGE, FRAME);
   /* A pipeline's own EOS: all its sinks are done. */
   if (GST_MESSAGE_TYPE (message) == GST_MESSAGE_EOS
