@@ -244,6 +244,7 @@ pyro_nodes_resolve_element (GstElement *element)
   g_autofree gchar *name = NULL;
   g_autoptr (GstElement) top = NULL;
   GstElementFactory *factory;
+  const gchar *library;
   PyroPadNodes nodes;
   guint changes;
 
@@ -253,17 +254,16 @@ pyro_nodes_resolve_element (GstElement *element)
   path = describe_path (GST_OBJECT (element), &top, &pipeline);
   name = gst_object_get_name (GST_OBJECT (element));
   factory = gst_element_get_factory (element);
+  library = find_library (factory);
 
   g_mutex_lock (&registry.lock);
-  nodes.own = intern (pipeline != NULL ? pipeline : "", path,
-                      name != NULL ? name : "",
-                      factory != NULL ? GST_OBJECT_NAME (factory) : "",
-                      find_library (factory), FALSE);
+  nodes.own = intern (
+      pipeline != NULL ? pipeline : "", path, name != NULL ? name : "",
+      factory != NULL ? GST_OBJECT_NAME (factory) : "", library, FALSE);
   g_mutex_unlock (&registry.lock);
   nodes.peer = nodes.own;
   remember (element, &nodes, FALSE, changes);
-  pyro_live_elements_add (element, nodes.own,
-                          pyro_nodes_get (nodes.own)->library);
+  pyro_live_elements_add (element, nodes.own, library);
   /* So that pyro_nodes_check_name() knows that its name is in use. */
   if (top != NULL)
     pyro_nodes_resolve_element (top);
