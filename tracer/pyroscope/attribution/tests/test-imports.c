@@ -1,0 +1,258 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * What modules import goes to a wrapper: in modules that are bound lazily and
+ * in those whose slots are read-only, but not where others were before us, or
+ * where memory protection refuses.
+ */
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "attribution/dynamic-section.h"
+#include "attribution/imports.h"
+
+#define WRAPPED 111111
+#define OTHERS 222222
+
+typedef pid_t (*CallFunc) (void);
+
+static gboolean refuse;
+
+/* In the place of the C library's, for the code under test. */
+int
+mprotect (void *address, size_t size, int protection)
+{
+  if (refuse) {
+    errno = EACCES;
+    return -1;
+  }
+  return (int)syscall (SYS_mprotect, address, size, protection);
+}
+
+static pid_t
+wrapper (void)
+{
+  return WRAPPED;
+}
+
+static pid_t
+others_wrapper (void)
+{
+  return OTHERS;
+}
+
+static PyroImportsResult
+rewrite (void)
+{
+  static const PyroImport imports[] = {
+    { "getppid", (gpointer)getppid, (gpointer)wrapper, NULL },
+    /* Nobody has it; a name alone must not be enough. */
+    { "getppid", (gpointer)getppid, (gpointer)others_wrapper, "libnone.so" },
+  };
+  PyroImportsResult result = { 0 };
+
+  pyro_imports_rewrite (imports, G_N_ELEMENTS (imports), &result);
+  return result;
+}
+
+typedef struct {
+  void *handle;
+  CallFunc call, call_pointer;
+} Importer;
+
+static Importer
+load (const gchar *variable, int mode)
+{
+  Importer importer = { .handle = dlopen (g_getenv (variable), mode) };
+
+  if (importer.handle == NULL)
+    g_error ("%s", dlerror ());
+  importer.call = (CallFunc)dlsym (importer.handle, "importer_call");
+  importer.call_pointer
+      = (CallFunc)dlsym (importer.handle, "importer_call_pointer");
+  return importer;
+}
+
+static void
+unload (Importer *importer)
+{
+  g_assert_cmpint (dlclose (importer->handle), ==, 0);
+}
+
+static void
+expect_wrapped (const gchar *variable, int mode)
+{
+  Importer importer = load (variable, mode);
+  PyroImportsResult result;
+
+  g_assert_cmpint (importer.call_pointer (), ==, getppid ());
+  g_assert_true (pyro_imports_wants_pass ());
+  result = rewrite ();
+  g_assert_cmpuint (result.rewritten, ==, 2);
+  g_assert_cmpuint (result.refused, ==, 0);
+  g_assert_cmpint (importer.call (), ==, WRAPPED);
+  g_assert_cmpint (importer.call_pointer (), ==, WRAPPED);
+
+  /* The wrapper stays; another pass finds nothing to do. */
+  result = rewrite ();
+  g_assert_cmpuint (result.rewritten + result.foreign + result.refused, ==, 0);
+  g_assert_cmpint (importer.call (), ==, WRAPPED);
+  /* The program has it for itself. */
+  g_assert_cmpint (getppid (), ==, (pid_t)syscall (SYS_getppid));
+  unload (&importer);
+}
+
+static void
+test_lazy (void)
+{
+  expect_wrapped ("IMPORTER_LAZY", RTLD_LAZY);
+}
+
+static void
+test_read_only (void)
+{
+  expect_wrapped ("IMPORTER_NOW", RTLD_NOW);
+}
+
+/* At the same address, maybe, as the one before: it is rewritten as well. */
+static void
+test_loaded_again (void)
+{
+  for (guint i = 0; i < 20; i++)
+    expect_wrapped (i % 3 != 0 ? "IMPORTER_NOW" : "IMPORTER_LAZY", RTLD_LAZY);
+}
+
+static gboolean
+is_writable (gconstpointer address)
+{
+  g_autofree gchar *maps = NULL;
+  gboolean writable = FALSE;
+  gchar **lines;
+
+  g_assert_true (g_file_get_contents ("/proc/self/maps", &maps, NULL, NULL));
+  lines = g_strsplit (maps, "\n", -1);
+  for (guint i = 0; lines[i] != NULL && lines[i][0] != '\0'; i++) {
+    gchar *end;
+    guint64 start = g_ascii_strtoull (lines[i], &end, 16);
+    guint64 limit = g_ascii_strtoull (end + 1, &end, 16);
+
+    if (start <= (guintptr)address && (guintptr)address < limit)
+      writable = end[2] == 'w';
+  }
+  g_strfreev (lines);
+  return writable;
+}
+
+typedef struct {
+  gconstpointer code; /* an address of the module */
+  gpointer *slots[4]; /* that hold its imports of getppid() */
+  guint n;
+  PyroDynamicSection section;
+} Slots;
+
+static int
+find_slots (struct dl_phdr_info *info, size_t size, void *data)
+{
+  Slots *slots = data;
+  PyroDynamicSection *section = &slots->section;
+
+  if (!pyro_dynamic_section_read (section, info, TRUE)
+      || (guintptr)slots->code < section->start
+      || (guintptr)slots->code >= section->limit)
+    return 0;
+  for (guint table = 0; table < G_N_ELEMENTS (section->tables); table++)
+    for (gsize i = 0; i < section->n_relocations[table]; i++) {
+      const ElfW (Rela) *entry = &section->tables[table][i];
+      const ElfW (Sym) *symbol = &section->symbols[ELF64_R_SYM (entry->r_info)];
+
+      if (g_str_equal (pyro_dynamic_section_string (section, symbol->st_name),
+                       "getppid"))
+        slots->slots[slots->n++]
+            = (gpointer *)(section->base + entry->r_offset);
+    }
+  return 1;
+}
+
+static Slots
+slots_of (const Importer *importer)
+{
+  Slots slots = { .code = (gconstpointer)importer->call };
+
+  dl_iterate_phdr (find_slots, &slots);
+  g_assert_cmpuint (slots.n, ==, 2);
+  return slots;
+}
+
+static void
+test_protection_is_restored (void)
+{
+  Importer importer = load ("IMPORTER_NOW", RTLD_NOW);
+  Slots slots = slots_of (&importer);
+
+  for (guint i = 0; i < slots.n; i++)
+    g_assert_false (is_writable (slots.slots[i]));
+  g_assert_cmpuint (rewrite ().rewritten, ==, 2);
+  for (guint i = 0; i < slots.n; i++)
+    g_assert_false (is_writable (slots.slots[i]));
+  unload (&importer);
+}
+
+static void
+test_refused (void)
+{
+  Importer importer = load ("IMPORTER_NOW", RTLD_NOW);
+  PyroImportsResult result;
+
+  refuse = TRUE;
+  errno = 0;
+  result = rewrite ();
+  refuse = FALSE;
+  g_assert_cmpint (errno, ==, 0);
+  g_assert_cmpuint (result.refused, ==, 2);
+  g_assert_cmpuint (result.rewritten, ==, 0);
+  g_assert_cmpint (importer.call (), ==, getppid ());
+  g_assert_cmpint (importer.call_pointer (), ==, getppid ());
+  unload (&importer);
+}
+
+static void
+test_others (void)
+{
+  Importer importer = load ("IMPORTER_LAZY", RTLD_NOW);
+  Slots slots = slots_of (&importer);
+  PyroImportsResult result;
+
+  /* Another tool was there before. */
+  for (guint i = 0; i < slots.n; i++) {
+    guintptr page = (guintptr)slots.slots[i] & ~(guintptr)4095;
+
+    g_assert_cmpint (mprotect ((void *)page, 4096, PROT_READ | PROT_WRITE), ==,
+                     0);
+    *slots.slots[i] = (gpointer)others_wrapper;
+  }
+  result = rewrite ();
+  g_assert_cmpuint (result.foreign, ==, 2);
+  g_assert_cmpuint (result.rewritten, ==, 0);
+  g_assert_cmpint (importer.call (), ==, OTHERS);
+  g_assert_cmpint (importer.call_pointer (), ==, OTHERS);
+  unload (&importer);
+}
+
+int
+main (int argc, char **argv)
+{
+  g_test_init (&argc, &argv, NULL);
+  /* What is loaded already. */
+  rewrite ();
+  g_test_add_func ("/imports/lazily-bound-modules-call-the-wrapper", test_lazy);
+  g_test_add_func ("/imports/read-only-slots-call-the-wrapper", test_read_only);
+  g_test_add_func ("/imports/a-module-that-is-loaded-again", test_loaded_again);
+  g_test_add_func ("/imports/read-only-slots-are-read-only-again",
+                   test_protection_is_restored);
+  g_test_add_func ("/imports/refused-memory-is-left-and-counted", test_refused);
+  g_test_add_func ("/imports/another-tools-wrapper-stays", test_others);
+  return g_test_run ();
+}

@@ -1,0 +1,503 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The stack of elements that a thread executes, and what a signal handler sees
+ * of it. Frames are numbers here: a called function's is lower.
+ */
+
+#include <pthread.h>
+#include <signal.h>
+#include <string.h>
+#include <ucontext.h>
+
+#include "attribution/node-stack.h"
+
+#define FRAME(depth) ((guintptr)0x7fff0000 - (guintptr)(depth)*256)
+#define OBJECT(n) GUINT_TO_POINTER (0x1000 + (n)*16)
+#define GENERATION 7
+
+static PyroNodeStack *
+begin (void)
+{
+  PyroNodeStack *stack = pyro_node_stack_renew (GENERATION);
+
+  g_assert_nonnull (stack);
+  pyro_node_stack_rebase (stack, 0);
+  return stack;
+}
+
+static void
+push (PyroNodeStack *stack, guint node, guint depth)
+{
+  pyro_node_stack_push (stack, OBJECT (node), node, PYRO_HOOK_CHAIN,
+                        FRAME (depth));
+}
+
+static void
+pop (PyroNodeStack *stack, guint node)
+{
+  pyro_node_stack_pop (stack, OBJECT (node), PYRO_HOOK_CHAIN);
+}
+
+static void
+assert_top (const PyroNodeStack *stack, guint node)
+{
+  g_assert_cmphex (stack->label, ==,
+                   pyro_label_word (node, PYRO_ATTRIBUTION_EXACT));
+}
+
+static void
+test_nesting (void)
+{
+  PyroNodeStack *stack = begin ();
+
+  assert_top (stack, 0);
+  for (guint i = 1; i <= 1000; i++) {
+    push (stack, i, i);
+    assert_top (stack, i);
+  }
+  for (guint i = 1000; i > 0; i--) {
+    assert_top (stack, i);
+    pop (stack, i);
+  }
+  assert_top (stack, 0);
+  g_assert_cmpuint (stack->depth, ==, 0);
+}
+
+static void
+test_reentrance (void)
+{
+  PyroNodeStack *stack = begin ();
+
+  push (stack, 1, 1);
+  push (stack, 2, 2);
+  push (stack, 1, 3);
+  push (stack, 1, 4);
+  pop (stack, 1);
+  assert_top (stack, 1);
+  g_assert_cmpuint (stack->depth, ==, 3);
+  pop (stack, 1);
+  assert_top (stack, 2);
+  pop (stack, 2);
+  assert_top (stack, 1);
+  pop (stack, 1);
+  assert_top (stack, 0);
+}
+
+static void
+test_kinds (void)
+{
+  PyroNodeStack *stack = begin ();
+
+  /* The post hook of another kind on the same object is not this one's. */
+  push (stack, 1, 1);
+  pyro_node_stack_push (stack, OBJECT (1), 1, PYRO_HOOK_QUERY, FRAME (2));
+  pyro_node_stack_pop (stack, OBJECT (1), PYRO_HOOK_CHAIN);
+  g_assert_cmpuint (stack->depth, ==, 0);
+  pyro_node_stack_pop (stack, OBJECT (1), PYRO_HOOK_QUERY);
+  g_assert_cmpuint (stack->depth, ==, 0);
+}
+
+static void
+test_no_element (void)
+{
+  PyroNodeStack *stack = begin ();
+
+  push (stack, 0, 1);
+  assert_top (stack, 0);
+  push (stack, 1, 2);
+  push (stack, 0, 3);
+  assert_top (stack, 1);
+  pop (stack, 0);
+  assert_top (stack, 1);
+  pop (stack, 1);
+  pop (stack, 0);
+  assert_top (stack, 0);
+  /* Over a task. */
+  pyro_node_stack_rebase (stack, pyro_label_word (9, PYRO_ATTRIBUTION_EXACT));
+  push (stack, 0, 1);
+  assert_top (stack, 9);
+}
+
+static void
+test_missing_post (void)
+{
+  PyroNodeStack *stack = begin ();
+
+  /* The caller's post hook takes it away. */
+  push (stack, 1, 1);
+  push (stack, 2, 2);
+  push (stack, 3, 3);
+  pop (stack, 1);
+  assert_top (stack, 0);
+
+  /* So does the caller's next call, at the same depth or less. */
+  push (stack, 1, 1);
+  push (stack, 2, 5);
+  push (stack, 3, 6);
+  push (stack, 4, 4);
+  g_assert_cmpuint (stack->depth, ==, 2);
+  pop (stack, 4);
+  assert_top (stack, 1);
+  pop (stack, 1);
+  assert_top (stack, 0);
+}
+
+static void
+test_missing_post_again_and_again (void)
+{
+  PyroNodeStack *stack = begin ();
+
+  push (stack, 1, 1);
+  for (guint i = 0; i < 3 * PYRO_NODE_STACK_SIZE; i++)
+    push (stack, 2 + i % 5, 2);
+  g_assert_cmpuint (stack->depth, ==, 2);
+  pop (stack, 1);
+  assert_top (stack, 0);
+
+  /* Inlined calls: hooks of different kinds have one frame, and all hold. */
+  push (stack, 1, 1);
+  pyro_node_stack_push (stack, OBJECT (2), 2, PYRO_HOOK_PUSH, FRAME (2));
+  push (stack, 3, 2);
+  pop (stack, 3);
+  assert_top (stack, 2);
+  pyro_node_stack_pop (stack, OBJECT (2), PYRO_HOOK_PUSH);
+  assert_top (stack, 1);
+  pop (stack, 1);
+}
+
+static void
+test_post_without_pre (void)
+{
+  PyroNodeStack *stack = begin ();
+
+  pop (stack, 1);
+  assert_top (stack, 0);
+  push (stack, 1, 1);
+  push (stack, 2, 2);
+  pop (stack, 3);
+  assert_top (stack, 2);
+  g_assert_cmpuint (stack->depth, ==, 2);
+  pop (stack, 2);
+  pop (stack, 1);
+}
+
+static void
+test_other_stack (void)
+{
+  const guintptr coroutine = FRAME (0) + 64 * PYRO_SAME_STACK_RANGE;
+  PyroNodeStack *stack = begin ();
+
+  /* A coroutine's frames say nothing about those of its thread. */
+  push (stack, 1, 1);
+  push (stack, 2, 2);
+  pyro_node_stack_push (stack, OBJECT (3), 3, PYRO_HOOK_CHAIN, coroutine);
+  assert_top (stack, 3);
+  g_assert_cmpuint (stack->depth, ==, 3);
+  push (stack, 4, 3);
+  g_assert_cmpuint (stack->depth, ==, 4);
+  pop (stack, 4);
+  pop (stack, 3);
+  assert_top (stack, 2);
+  pop (stack, 2);
+  assert_top (stack, 1);
+}
+
+static void
+test_overflow (void)
+{
+  const guint extra = 100;
+  PyroNodeStack *stack = begin ();
+  guint n = PYRO_NODE_STACK_SIZE + extra;
+
+  for (guint i = 1; i <= n; i++)
+    push (stack, i, i);
+  assert_top (stack, PYRO_NODE_STACK_SIZE);
+  for (guint i = n; i > 0; i--) {
+    assert_top (stack, MIN (i, PYRO_NODE_STACK_SIZE));
+    pop (stack, i);
+  }
+  assert_top (stack, 0);
+
+  /* Without post hooks: the next call from further out repairs it. */
+  for (guint i = 1; i <= n; i++)
+    push (stack, i, i);
+  push (stack, 1, 10);
+  g_assert_cmpuint (stack->depth, ==, 10);
+  assert_top (stack, 1);
+}
+
+static void
+test_tasks (void)
+{
+  PyroNodeStack *stack = begin ();
+
+  /* A pool's thread that runs somebody's task, in which a pad's task runs. */
+  pyro_node_stack_rebase (stack, pyro_label_word (5, PYRO_ATTRIBUTION_EXACT));
+  assert_top (stack, 5);
+  pyro_node_stack_enter_task (6);
+  assert_top (stack, 6);
+  push (stack, 7, 1);
+  assert_top (stack, 7);
+  pop (stack, 7);
+  assert_top (stack, 6);
+  push (stack, 7, 1); /* and no post hook */
+  pyro_node_stack_leave_task ();
+  assert_top (stack, 5);
+  g_assert_cmphex (pyro_node_stack_rebase (stack, 0), ==,
+                   pyro_label_word (5, PYRO_ATTRIBUTION_EXACT));
+  assert_top (stack, 0);
+  /* What it was is still known for CPU time that nobody has told yet. */
+  g_assert_cmphex (pyro_announcement_get_label (&stack->announcement), ==,
+                   pyro_label_word (5, PYRO_ATTRIBUTION_EXACT));
+}
+
+static void
+test_sessions (void)
+{
+  PyroNodeStack *stack = begin ();
+
+  push (stack, 1, 1);
+  g_assert_true (pyro_node_stack_get (GENERATION) == stack);
+  assert_top (stack, 1);
+  /* In the next session nothing is left, but the task goes on. */
+  pyro_node_stack_enter_task (4);
+  push (stack, 1, 1);
+  g_assert_true (pyro_node_stack_get (GENERATION + 1) == stack);
+  assert_top (stack, 4);
+  g_assert_cmpuint (stack->depth, ==, 0);
+}
+
+/* threads */
+
+static gpointer
+run_adopted (gpointer data)
+{
+  PyroNodeStack *stack = data;
+
+  g_assert_null (pyro_own_node_stack);
+  pyro_node_stack_adopt (stack);
+  g_assert_true (pyro_own_node_stack == stack);
+  g_assert_true (pyro_node_stack_get (GENERATION) == stack);
+  push (stack, 1, 1);
+  g_assert_cmpint (pyro_label_word_node (stack->label), ==, 1);
+  return NULL;
+}
+
+static void
+test_adopted (void)
+{
+  const guint64 base = pyro_label_word (8, PYRO_ATTRIBUTION_INHERITED);
+  PyroNodeStack *stack = pyro_node_stack_new (GENERATION, base);
+  PyroAnnouncement *item;
+
+  begin ();
+  pyro_announcements_take ();
+  g_thread_join (g_thread_new ("adopted", run_adopted, stack));
+  item = pyro_announcements_take ();
+  g_assert_true (item == &stack->announcement);
+  g_assert_null (item->next_queued);
+  /* The thread is gone: what is not told yet is its owner's. */
+  g_assert_cmphex (pyro_announcement_get_label (item), ==, base);
+  g_assert_cmpuint (item->ended_ns, >, 0);
+  item->release (item);
+}
+
+/* signals */
+
+/* What the label may be now. Before a push or a pop begins, and after it has
+ * ended, one value; in between, one of the two. */
+static struct {
+  volatile guint64 before, after;
+  volatile guint seen, seen_in_between, wrong;
+} view;
+
+static void
+look (void)
+{
+  guint64 label
+      = __atomic_load_n (&pyro_own_node_stack->label, __ATOMIC_RELAXED);
+
+  view.seen++;
+  if (view.before != view.after)
+    view.seen_in_between++;
+  if (label != view.before && label != view.after)
+    view.wrong++;
+}
+
+static void
+expect (guint64 label)
+{
+  view.after = label;
+  __atomic_signal_fence (__ATOMIC_SEQ_CST);
+}
+
+static void
+settle (void)
+{
+  __atomic_signal_fence (__ATOMIC_SEQ_CST);
+  view.before = view.after;
+}
+
+#define STEP(label, operation) \
+  do {                         \
+    expect (label);            \
+    operation;                 \
+    settle ();                 \
+  } while (0)
+
+#define EXACT(node) pyro_label_word (node, PYRO_ATTRIBUTION_EXACT)
+
+/* Everything that changes a stack. */
+static void
+one_round (PyroNodeStack *stack)
+{
+  STEP (EXACT (1), push (stack, 1, 1));
+  STEP (EXACT (2), push (stack, 2, 2));
+  STEP (EXACT (2), push (stack, 0, 3)); /* no element */
+  STEP (EXACT (3), push (stack, 3, 2)); /* two were without post hook */
+  STEP (EXACT (4), push (stack, 4, 3));
+  STEP (EXACT (3), pop (stack, 4));
+  STEP (EXACT (3), pop (stack, 9)); /* without pre hook */
+  STEP (EXACT (5), push (stack, 5, 3));
+  STEP (EXACT (1), pop (stack, 3)); /* with the one above */
+  STEP (EXACT (7), pyro_node_stack_rebase (stack, EXACT (7)));
+  STEP (EXACT (1), push (stack, 1, 1));
+  STEP (EXACT (8), pyro_node_stack_enter_task (8));
+  STEP (EXACT (6), push (stack, 6, 1));
+  STEP (EXACT (7), pyro_node_stack_leave_task ());
+  STEP (0, pyro_node_stack_rebase (stack, 0));
+}
+
+static void
+begin_view (void)
+{
+  memset ((void *)&view, 0, sizeof view);
+  pyro_node_stack_rebase (begin (), 0);
+}
+
+static void
+assert_view (guint least)
+{
+  g_test_message ("%u looks, %u of them in the middle of a change", view.seen,
+                  view.seen_in_between);
+  g_assert_cmpuint (view.wrong, ==, 0);
+  g_assert_cmpuint (view.seen_in_between, >=, least);
+}
+
+static void
+on_signal (int signo)
+{
+  look ();
+}
+
+static void
+handle (int signo, void (*handler) (int))
+{
+  struct sigaction action = { .sa_handler = handler };
+
+  g_assert_cmpint (sigaction (signo, &action, NULL), ==, 0);
+}
+
+typedef struct {
+  pthread_t target;
+  gint stop;
+} Storm;
+
+static gpointer
+send_signals (gpointer data)
+{
+  Storm *storm = data;
+
+  while (!g_atomic_int_get (&storm->stop)) {
+    pthread_kill (storm->target, SIGUSR1);
+    for (volatile guint i = 0; i < 500; i++)
+      ;
+  }
+  return NULL;
+}
+
+static void
+test_storm (void)
+{
+  Storm storm = { pthread_self (), FALSE };
+  gint64 begun = g_get_monotonic_time ();
+  GThread *sender;
+
+  begin_view ();
+  handle (SIGUSR1, on_signal);
+  sender = g_thread_new ("storm", send_signals, &storm);
+  /* So many signals, however long they take; some 10 000 a second. */
+  while (view.seen_in_between < 5000)
+    one_round (pyro_own_node_stack);
+  g_atomic_int_set (&storm.stop, TRUE);
+  g_thread_join (sender);
+  g_test_message ("%.0f signals a second",
+                  (gdouble)view.seen * 1e6
+                      / (gdouble)(g_get_monotonic_time () - begun));
+  handle (SIGUSR1, SIG_DFL);
+  assert_view (5000);
+}
+
+#if defined(__x86_64__)
+
+#define TRAP_FLAG 0x100
+
+static volatile gboolean stepping;
+
+/* After each instruction. */
+static void
+on_trap (int signo, siginfo_t *info, void *data)
+{
+  ucontext_t *context = data;
+
+  look ();
+  if (stepping)
+    context->uc_mcontext.gregs[REG_EFL] |= TRAP_FLAG;
+  else
+    context->uc_mcontext.gregs[REG_EFL] &= ~(greg_t)TRAP_FLAG;
+}
+
+/* A signal between any two instructions of a push, a pop and all the others. */
+static void
+test_every_instruction (void)
+{
+  struct sigaction action = { .sa_sigaction = on_trap, .sa_flags = SA_SIGINFO };
+
+  begin_view ();
+  g_assert_cmpint (sigaction (SIGTRAP, &action, NULL), ==, 0);
+  stepping = TRUE;
+  raise (SIGTRAP);
+  for (guint i = 0; i < 3; i++)
+    one_round (pyro_own_node_stack);
+  stepping = FALSE;
+  raise (SIGTRAP);
+  handle (SIGTRAP, SIG_DFL);
+  assert_view (300);
+}
+
+#endif
+
+int
+main (int argc, char **argv)
+{
+  g_test_init (&argc, &argv, NULL);
+#define ADD(name, func) g_test_add_func ("/node-stack/" name, func)
+  ADD ("calls-nest-and-return", test_nesting);
+  ADD ("an-element-is-entered-again", test_reentrance);
+  ADD ("hooks-of-one-kind-belong-together", test_kinds);
+  ADD ("no-element-does-not-hide-its-caller", test_no_element);
+  ADD ("a-missing-post-hook-repairs-itself", test_missing_post);
+  ADD ("missing-post-hooks-do-not-pile-up", test_missing_post_again_and_again);
+  ADD ("a-post-hook-without-its-pre-hook-does-nothing", test_post_without_pre);
+  ADD ("another-stacks-frames-do-not-count", test_other_stack);
+  ADD ("depth-is-bounded-and-comes-back", test_overflow);
+  ADD ("tasks-begin-and-end", test_tasks);
+  ADD ("sessions-begin-with-an-empty-stack", test_sessions);
+  ADD ("a-thread-adopts-the-stack-that-its-creator-made", test_adopted);
+  ADD ("signals-see-what-was-or-what-is", test_storm);
+#if defined(__x86_64__)
+  ADD ("each-instruction-leaves-what-was-or-what-is", test_every_instruction);
+#endif
+#undef ADD
+  return g_test_run ();
+}

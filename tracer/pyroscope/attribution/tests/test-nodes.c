@@ -1,0 +1,373 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The registry of elements, told by the hooks what happens to them. */
+
+#include "attribution/nodes.h"
+#include "witness.h"
+
+static GstElement *
+make (const gchar *factory, const gchar *name)
+{
+  GstElement *element = gst_element_factory_make (factory, name);
+
+  g_assert_nonnull (element);
+  return element;
+}
+
+static void
+add (GstElement *bin, GstElement *element)
+{
+  g_assert_true (gst_bin_add (GST_BIN (bin), element));
+}
+
+static void
+link_pads (GstPad *a, GstPad *b)
+{
+  g_assert_cmpint (gst_pad_link_full (a, b, GST_PAD_LINK_CHECK_NOTHING), ==,
+                   GST_PAD_LINK_OK);
+}
+
+static const gchar *
+path_of_node (guint32 id)
+{
+  const PyroNode *node = pyro_nodes_get (id);
+
+  return node != NULL ? node->path : NULL;
+}
+
+/* The paths of a pad's own element and of the one on its other side. */
+#define assert_pad(pad, own_path, peer_path)                     \
+  do {                                                           \
+    PyroPadNodes answer;                                         \
+                                                                 \
+    pyro_nodes_resolve_pad (pad, &answer);                       \
+    g_assert_cmpstr (path_of_node (answer.own), ==, own_path);   \
+    g_assert_cmpstr (path_of_node (answer.peer), ==, peer_path); \
+  } while (0)
+
+static const gchar *
+path_of (GstElement *element)
+{
+  return path_of_node (pyro_nodes_resolve_element (element));
+}
+
+static GstElement *
+make_pipeline (const gchar *name)
+{
+  return gst_object_ref_sink (gst_pipeline_new (name));
+}
+
+static void
+test_names (void)
+{
+  GstElement *pipeline = make_pipeline ("p");
+  GstElement *bin = gst_bin_new ("b");
+  GstElement *element = make ("identity", "e");
+  const PyroNode *node;
+
+  add (pipeline, bin);
+  add (bin, element);
+  node = pyro_nodes_get (pyro_nodes_resolve_element (element));
+  g_assert_cmpstr (node->pipeline, ==, "p");
+  g_assert_cmpstr (node->path, ==, "p/b/e");
+  g_assert_cmpstr (node->element, ==, "e");
+  g_assert_cmpstr (node->factory, ==, "identity");
+  g_assert_cmpstr (node->library, ==, "libgstcoreelements.so");
+
+  node = pyro_nodes_get (pyro_nodes_resolve_element (pipeline));
+  g_assert_cmpstr (node->pipeline, ==, "p");
+  g_assert_cmpstr (node->path, ==, "p");
+
+  g_assert_null (pyro_nodes_get (0));
+  g_assert_null (pyro_nodes_get (PYRO_MAX_NODES));
+  g_assert_null (pyro_nodes_get (G_MAXUINT32));
+  gst_object_unref (pipeline);
+}
+
+static void
+test_without_parent (void)
+{
+  GstElement *element = gst_object_ref_sink (make ("identity", "alone"));
+  const PyroNode *node = pyro_nodes_get (pyro_nodes_resolve_element (element));
+
+  g_assert_cmpstr (node->pipeline, ==, "");
+  g_assert_cmpstr (node->path, ==, "alone");
+  gst_object_unref (element);
+}
+
+static void
+test_equal_names (void)
+{
+  GstElement *pipeline = make_pipeline ("equal");
+  GstElement *first = gst_bin_new ("first"), *second = gst_bin_new ("second");
+  GstElement *one = make ("identity", "same"), *two = make ("identity", "same");
+  GstElement *queue = make ("queue", "same");
+
+  add (pipeline, first);
+  add (pipeline, second);
+  add (pipeline, queue);
+  add (first, one);
+  add (second, two);
+  g_assert_cmpstr (path_of (one), ==, "equal/first/same");
+  g_assert_cmpstr (path_of (two), ==, "equal/second/same");
+  g_assert_cmpstr (path_of (queue), ==, "equal/same");
+  g_assert_cmpuint (pyro_nodes_resolve_element (one), !=,
+                    pyro_nodes_resolve_element (two));
+  gst_object_unref (pipeline);
+}
+
+/* The next pipeline of a program that makes one after another is the same
+ * node: so profiles and memory stay small. */
+static void
+test_same_names_again (void)
+{
+  guint32 nodes[2];
+  guint n = 0;
+
+  for (guint i = 0; i < 100; i++) {
+    GstElement *pipeline = make_pipeline ("again");
+    GstElement *element = make ("identity", "e");
+
+    add (pipeline, element);
+    nodes[i > 0] = pyro_nodes_resolve_element (element);
+    if (i > 0)
+      g_assert_cmpuint (nodes[1], ==, nodes[0]);
+    else
+      n = pyro_nodes_get_n ();
+    gst_object_unref (pipeline);
+  }
+  g_assert_cmpuint (pyro_nodes_get_n (), ==, n);
+}
+
+/* Whatever was known of an address goes with its object. The allocator gives an
+ * address away again soon, but not each time. */
+static void
+test_address_used_again (void)
+{
+  gconstpointer last = NULL;
+  guint again = 0;
+
+  for (guint i = 0; i < 1000; i++) {
+    const gchar *name = i % 2 != 0 ? "odd" : "even";
+    GstElement *element = gst_object_ref_sink (make ("identity", name));
+
+    again += element == last;
+    last = element;
+    g_assert_cmpstr (path_of (element), ==, name);
+    gst_object_unref (element);
+  }
+  g_test_message ("an address was used again %u times", again);
+  g_assert_cmpuint (again, >, 0);
+}
+
+static void
+test_moved (void)
+{
+  GstElement *pipeline = make_pipeline ("moved");
+  GstElement *left = gst_bin_new ("left"), *right = gst_bin_new ("right");
+  GstElement *element = gst_object_ref_sink (make ("identity", "e"));
+  g_autoptr (GstPad) pad = gst_element_get_static_pad (element, "sink");
+  guint epoch;
+
+  add (pipeline, left);
+  add (pipeline, right);
+  add (left, element);
+  g_assert_cmpstr (path_of (element), ==, "moved/left/e");
+  assert_pad (pad, "moved/left/e", "moved/left/e");
+  epoch = pyro_nodes_get_epoch ();
+  g_assert_true (gst_bin_remove (GST_BIN (left), element));
+  g_assert_cmpuint (pyro_nodes_get_epoch (), !=, epoch);
+  gst_object_set_name (GST_OBJECT (element), "renamed");
+  add (right, element);
+  g_assert_cmpstr (path_of (element), ==, "moved/right/renamed");
+  assert_pad (pad, "moved/right/renamed", "moved/right/renamed");
+
+  /* With the bin around it. */
+  gst_object_ref (right);
+  g_assert_true (gst_bin_remove (GST_BIN (pipeline), right));
+  g_assert_cmpstr (path_of (element), ==, "right/renamed");
+  assert_pad (pad, "right/renamed", "right/renamed");
+  add (left, right);
+  gst_object_unref (right);
+  g_assert_cmpstr (path_of (element), ==, "moved/left/right/renamed");
+  gst_object_unref (element);
+  gst_object_unref (pipeline);
+}
+
+static void
+test_renamed (void)
+{
+  GstElement *pipeline = make_pipeline ("before");
+  GstElement *element = make ("identity", "e");
+  g_autoptr (GstPad) pad = gst_element_get_static_pad (element, "sink");
+  guint epoch;
+
+  add (pipeline, element);
+  g_assert_cmpstr (path_of (element), ==, "before/e");
+  assert_pad (pad, "before/e", "before/e");
+  epoch = pyro_nodes_get_epoch ();
+  pyro_nodes_check_name (pipeline);
+  g_assert_cmpuint (pyro_nodes_get_epoch (), ==, epoch);
+
+  gst_object_set_name (GST_OBJECT (pipeline), "after");
+  pyro_nodes_check_name (pipeline);
+  g_assert_cmpuint (pyro_nodes_get_epoch (), !=, epoch);
+  g_assert_cmpstr (path_of (element), ==, "after/e");
+  assert_pad (pad, "after/e", "after/e");
+  gst_object_unref (pipeline);
+}
+
+static void
+test_linked (void)
+{
+  GstElement *pipeline = make_pipeline ("linked");
+  GstElement *a = make ("identity", "a"), *b = make ("identity", "b");
+  GstElement *c = make ("identity", "c");
+  g_autoptr (GstPad) src = gst_element_get_static_pad (a, "src");
+  g_autoptr (GstPad) sink_b = gst_element_get_static_pad (b, "sink");
+  g_autoptr (GstPad) sink_c = gst_element_get_static_pad (c, "sink");
+  PyroPadNodes nodes;
+  guint epoch;
+
+  add (pipeline, a);
+  add (pipeline, b);
+  add (pipeline, c);
+  /* Nothing on the other side: its own element. */
+  assert_pad (src, "linked/a", "linked/a");
+  link_pads (src, sink_b);
+  assert_pad (src, "linked/a", "linked/b");
+  assert_pad (sink_b, "linked/b", "linked/a");
+  epoch = pyro_nodes_get_epoch ();
+  g_assert_cmpuint (pyro_nodes_resolve_pad (src, &nodes), ==, epoch);
+  gst_pad_unlink (src, sink_b);
+  g_assert_cmpuint (pyro_nodes_get_epoch (), !=, epoch);
+  link_pads (src, sink_c);
+  assert_pad (src, "linked/a", "linked/c");
+  assert_pad (sink_b, "linked/b", "linked/b");
+  gst_object_unref (pipeline);
+}
+
+/* Only what was known can be wrong: others' pipelines do not make all threads
+ * look anew. */
+static void
+test_unknown_objects_disturb_nobody (void)
+{
+  GstElement *a = gst_object_ref_sink (make ("identity", "a"));
+  GstElement *b = gst_object_ref_sink (make ("identity", "b"));
+  g_autoptr (GstPad) src = gst_element_get_static_pad (a, "src");
+  g_autoptr (GstPad) sink = gst_element_get_static_pad (b, "sink");
+  guint epoch = pyro_nodes_get_epoch ();
+
+  link_pads (src, sink);
+  gst_pad_unlink (src, sink);
+  g_assert_true (gst_element_remove_pad (a, src));
+  g_assert_cmpuint (pyro_nodes_get_epoch (), ==, epoch);
+  gst_object_unref (a);
+  gst_object_unref (b);
+}
+
+static GstElement *
+make_bin (const gchar *name, GstElement *inside, GstPad **ghost)
+{
+  GstElement *bin = gst_bin_new (name);
+  g_autoptr (GstPad) target = gst_element_get_static_pad (inside, "sink");
+
+  add (bin, inside);
+  *ghost = gst_ghost_pad_new ("sink", target);
+  gst_element_add_pad (bin, *ghost);
+  return bin;
+}
+
+static void
+test_ghost_pads (void)
+{
+  GstElement *pipeline = make_pipeline ("ghosts");
+  GstElement *source = make ("identity", "source");
+  GstElement *inner = make ("identity", "inner");
+  GstElement *other = make ("identity", "other");
+  GstPad *ghost, *outer_ghost;
+  GstElement *bin = make_bin ("bin", inner, &ghost);
+  GstElement *outer = make_bin ("outer", bin, &outer_ghost);
+  g_autoptr (GstPad) src = gst_element_get_static_pad (source, "src");
+  g_autoptr (GstPad) sink = gst_element_get_static_pad (inner, "sink");
+  g_autoptr (GstPad) other_sink = gst_element_get_static_pad (other, "sink");
+  g_autoptr (GstProxyPad) proxy
+      = gst_proxy_pad_get_internal (GST_PROXY_PAD (ghost));
+
+  add (pipeline, source);
+  add (pipeline, outer);
+  add (bin, other);
+  link_pads (src, outer_ghost);
+  /* Seen through both bins, and from inside. */
+  assert_pad (src, "ghosts/source", "ghosts/outer/bin/inner");
+  assert_pad (sink, "ghosts/outer/bin/inner", "ghosts/source");
+  assert_pad (ghost, "ghosts/outer/bin", "ghosts/source");
+  assert_pad (outer_ghost, "ghosts/outer", "ghosts/source");
+  /* The proxy behind it is the bin's, and looks inwards. */
+  assert_pad (GST_PAD (proxy), "ghosts/outer/bin", "ghosts/outer/bin/inner");
+
+  g_assert_true (gst_ghost_pad_set_target (GST_GHOST_PAD (ghost), other_sink));
+  assert_pad (src, "ghosts/source", "ghosts/outer/bin/other");
+  assert_pad (sink, "ghosts/outer/bin/inner", "ghosts/outer/bin/inner");
+
+  /* Without a target the bin is the last that is known. */
+  g_assert_true (gst_ghost_pad_set_target (GST_GHOST_PAD (ghost), NULL));
+  assert_pad (src, "ghosts/source", "ghosts/outer/bin");
+  gst_object_unref (pipeline);
+}
+
+static void
+test_parentless_pads (void)
+{
+  GstElement *element = gst_object_ref_sink (make ("identity", "e"));
+  g_autoptr (GstPad) sink = gst_element_get_static_pad (element, "sink");
+  GstPad *pad = gst_object_ref_sink (gst_pad_new ("extra", GST_PAD_SRC));
+
+  assert_pad (pad, NULL, NULL);
+  link_pads (pad, sink);
+  assert_pad (pad, NULL, "e");
+  assert_pad (sink, "e", "e");
+  gst_pad_unlink (pad, sink);
+  /* It gets a parent. */
+  gst_element_add_pad (element, gst_object_ref (pad));
+  assert_pad (pad, "e", "e");
+  gst_object_unref (element);
+  gst_object_unref (pad);
+}
+
+static void
+test_answers_that_are_kept (void)
+{
+  GstElement *element = gst_object_ref_sink (make ("identity", "kept"));
+  g_autoptr (GstPad) pad = gst_element_get_static_pad (element, "sink");
+  PyroPadNodes nodes;
+  guint epoch = pyro_nodes_resolve_pad (pad, &nodes);
+
+  g_assert_cmpuint (epoch, ==, pyro_nodes_get_epoch ());
+  g_assert_cmpuint (epoch, !=, 0);
+  gst_element_remove_pad (element, pad);
+  g_assert_cmpuint (epoch, !=, pyro_nodes_get_epoch ());
+  gst_object_unref (element);
+}
+
+int
+main (int argc, char **argv)
+{
+  gst_init (&argc, &argv);
+  g_test_init (&argc, &argv, NULL);
+  pyro_witness_start_hooks ();
+#define ADD(name, func) g_test_add_func ("/nodes/" name, func)
+  ADD ("a-node-has-its-elements-names", test_names);
+  ADD ("an-element-without-parent-has-no-pipeline", test_without_parent);
+  ADD ("equal-names-in-two-bins-are-two", test_equal_names);
+  ADD ("equal-paths-are-one-however-often-they-come", test_same_names_again);
+  ADD ("an-address-that-is-used-again-is-another", test_address_used_again);
+  ADD ("moved-elements-have-their-new-place", test_moved);
+  ADD ("renamed-pipelines-have-their-new-name", test_renamed);
+  ADD ("a-pads-other-side-follows-its-links", test_linked);
+  ADD ("unknown-objects-disturb-nobody", test_unknown_objects_disturb_nobody);
+  ADD ("ghost-pads-are-looked-through", test_ghost_pads);
+  ADD ("pads-without-a-parent-have-no-element", test_parentless_pads);
+  ADD ("answers-are-kept-for-one-epoch", test_answers_that_are_kept);
+#undef ADD
+  return g_test_run ();
+}

@@ -1,0 +1,273 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The rules by which a thread gets its owner, one by one, and the table of
+ * libraries that they read. GStreamer's own libraries play the parts: the
+ * plugin of identity links libgstbase, the program does not.
+ */
+
+#include <dlfcn.h>
+#include <string.h>
+
+#include "attribution/label-word.h"
+#include "attribution/libraries.h"
+#include "attribution/live-elements.h"
+#include "attribution/nodes.h"
+#include "attribution/owners.h"
+#include "witness.h"
+
+#define PLUGIN "libgstcoreelements.so"
+
+static GstElement *identity, *witness;
+static guint32 identity_node, witness_node;
+static gpointer base_start; /* in libgstbase */
+
+#define EXACT(node) pyro_label_word (node, PYRO_ATTRIBUTION_EXACT)
+#define INHERITED(node) pyro_label_word (node, PYRO_ATTRIBUTION_INHERITED)
+
+static gpointer
+start_of_the_program (gpointer data)
+{
+  return data;
+}
+
+/* libraries */
+
+static const PyroLibrary *
+library_at (gconstpointer address)
+{
+  static PyroLibrary copy;
+  const PyroLibrary *library
+      = pyro_libraries_find (pyro_libraries_lock (), (guintptr)address);
+
+  if (library != NULL)
+    copy = *library;
+  pyro_libraries_unlock ();
+  return library != NULL ? &copy : NULL;
+}
+
+static void
+test_kinds (void)
+{
+  GstElement *pipeline = NULL;
+
+  g_assert_cmpstr (pyro_library_name ("/usr/lib/liba.so.1"), ==, "liba.so.1");
+  g_assert_cmpstr (pyro_library_name ("liba.so"), ==, "liba.so");
+  g_assert_cmpint (library_at (start_of_the_program)->kind, ==,
+                   PYRO_LIBRARY_PROGRAM);
+  g_assert_cmpstr (library_at (start_of_the_program)->name, ==, "");
+  g_assert_cmpint (library_at (dlsym (RTLD_DEFAULT, "g_malloc"))->kind, ==,
+                   PYRO_LIBRARY_GLIB);
+  g_assert_cmpint (library_at (dlsym (RTLD_DEFAULT, "gst_init"))->kind, ==,
+                   PYRO_LIBRARY_PROCESS_WIDE);
+  g_assert_cmpint (library_at (dlsym (RTLD_DEFAULT, "strlen"))->kind, ==,
+                   PYRO_LIBRARY_PROCESS_WIDE);
+  g_assert_cmpint (library_at (base_start)->kind, ==, PYRO_LIBRARY_PLAIN);
+  g_assert_null (library_at (NULL));
+  g_assert_null (library_at (&pipeline)); /* the stack */
+  g_assert_null (library_at ((gconstpointer)G_MAXSIZE));
+}
+
+static gboolean
+links (const gchar *name, gconstpointer address, gboolean directly)
+{
+  const PyroLibraries *libraries = pyro_libraries_lock ();
+  const PyroLibrary *one
+      = pyro_libraries_find_name (libraries, g_intern_string (name));
+  const PyroLibrary *other = pyro_libraries_find (libraries, (guintptr)address);
+  gboolean result;
+
+  g_assert_nonnull (one);
+  g_assert_nonnull (other);
+  result = pyro_libraries_links (libraries, one, other, directly);
+  pyro_libraries_unlock ();
+  return result;
+}
+
+static void
+test_links (void)
+{
+  gpointer gmodule = dlsym (RTLD_DEFAULT, "g_module_open");
+
+  g_assert_true (links (PLUGIN, base_start, TRUE));
+  g_assert_true (links (PLUGIN, base_start, FALSE));
+  g_assert_false (links ("", base_start, FALSE));
+  g_assert_true (links ("", start_of_the_program, TRUE)); /* itself */
+  /* Through libgstreamer alone. */
+  g_assert_false (links (PLUGIN, gmodule, TRUE));
+  g_assert_true (links (PLUGIN, gmodule, FALSE));
+}
+
+static void
+test_loaded_and_unloaded (void)
+{
+  const gchar *file = g_getenv ("IMPORTER_LAZY");
+  void *handle;
+  gconstpointer address;
+
+  handle = dlopen (file, RTLD_NOW);
+  g_assert_nonnull (handle);
+  address = dlsym (handle, "importer_call");
+  g_assert_null (library_at (address));
+  pyro_libraries_refresh ();
+  g_assert_cmpstr (library_at (address)->name, ==, pyro_library_name (file));
+  dlclose (handle);
+  pyro_libraries_refresh ();
+  g_assert_null (library_at (address));
+}
+
+/* rules */
+
+static void
+test_nobody (void)
+{
+  GThread thread = { 0 };
+
+  /* Nobody made it, or it is the process's. */
+  g_assert_cmphex (pyro_owners_find (0, start_of_the_program, NULL), ==, 0);
+  g_assert_cmphex (pyro_owners_find (EXACT (identity_node),
+                                     dlsym (RTLD_DEFAULT, "gst_init"), NULL),
+                   ==, 0);
+  thread.func = (GThreadFunc)dlsym (RTLD_DEFAULT, "g_thread_pool_new");
+  g_assert_cmphex (pyro_owners_find (EXACT (identity_node),
+                                     dlsym (RTLD_DEFAULT, "g_malloc"), &thread),
+                   ==, 0);
+}
+
+static void
+test_says_nothing (void)
+{
+  GThread thread = { .func = start_of_the_program };
+
+  g_assert_cmphex (
+      pyro_owners_find (EXACT (witness_node), start_of_the_program, NULL), ==,
+      INHERITED (witness_node));
+  /* A GThread's own function counts, not GLib's that calls it. */
+  g_assert_cmphex (pyro_owners_find (EXACT (witness_node),
+                                     dlsym (RTLD_DEFAULT, "g_malloc"), &thread),
+                   ==, INHERITED (witness_node));
+  /* Code that is in no file. */
+  g_assert_cmphex (pyro_owners_find (EXACT (witness_node), &thread, NULL), ==,
+                   INHERITED (witness_node));
+}
+
+static void
+test_library_allows (void)
+{
+  /* The plugin of the one links the library, that of the other does not. */
+  g_assert_cmphex (pyro_owners_find (EXACT (identity_node), base_start, NULL),
+                   ==, INHERITED (identity_node));
+  g_assert_cmphex (pyro_owners_find (EXACT (witness_node), base_start, NULL),
+                   ==, 0);
+  /* A worker's own threads are its owner's, whatever they run. */
+  g_assert_cmphex (
+      pyro_owners_find (INHERITED (witness_node), base_start, NULL), ==,
+      INHERITED (witness_node));
+}
+
+/* In the middle of what an identity does. */
+static void
+on_handoff (GstElement *element, GstBuffer *buffer, gpointer data)
+{
+  guint64 *found = data;
+
+  /* Upstream is current, as where a decoder is opened by a caps event. */
+  *found = pyro_owners_find (EXACT (witness_node), base_start, NULL);
+}
+
+static void
+test_stack_tells (void)
+{
+  GstElement *pipeline = gst_object_ref_sink (gst_pipeline_new ("tells"));
+  GstElement *source = gst_element_factory_make ("fakesrc", NULL);
+  GstElement *one = gst_element_factory_make ("identity", "one");
+  GstElement *two = gst_element_factory_make ("identity", "two");
+  GstElement *sink = gst_element_factory_make ("fakesink", NULL);
+  GstBus *bus = gst_element_get_bus (pipeline);
+  guint64 found_one = 0, found_two = 0;
+
+  g_object_set (source, "num-buffers", 3, NULL);
+  g_signal_connect (one, "handoff", G_CALLBACK (on_handoff), &found_one);
+  g_signal_connect (two, "handoff", G_CALLBACK (on_handoff), &found_two);
+  gst_bin_add_many (GST_BIN (pipeline), source, one, two, sink, NULL);
+  g_assert_true (gst_element_link_many (source, one, two, sink, NULL));
+  gst_element_set_state (pipeline, GST_STATE_PLAYING);
+  gst_message_unref (
+      gst_bus_timed_pop_filtered (bus, 30 * GST_SECOND, GST_MESSAGE_EOS));
+  g_assert_cmphex (found_one, ==, INHERITED (pyro_nodes_resolve_element (one)));
+  g_assert_cmphex (found_two, ==, INHERITED (pyro_nodes_resolve_element (two)));
+  gst_element_set_state (pipeline, GST_STATE_NULL);
+  gst_object_unref (bus);
+  gst_object_unref (pipeline);
+}
+
+static guint64
+guess (gconstpointer outermost)
+{
+  const guintptr pcs[] = {
+    (guintptr)dlsym (RTLD_DEFAULT, "memcpy") + 1,
+    (guintptr)outermost + 1,
+    /* What starts threads for others says nothing. */
+    (guintptr)dlsym (RTLD_DEFAULT, "g_malloc") + 1,
+    (guintptr)dlsym (RTLD_DEFAULT, "pthread_create") + 1,
+  };
+
+  return pyro_owners_guess (pcs, G_N_ELEMENTS (pcs));
+}
+
+static void
+test_only_one (void)
+{
+  const gchar *plugin = g_intern_string (PLUGIN);
+  gconstpointer other = &other;
+
+  g_assert_cmphex (guess (base_start), ==,
+                   pyro_label_word (identity_node, PYRO_ATTRIBUTION_LIBRARY));
+  g_assert_cmphex (guess (start_of_the_program), ==, 0);
+  g_assert_cmphex (guess (dlsym (RTLD_DEFAULT, "gst_init")), ==, 0);
+  g_assert_cmphex (guess (&other), ==, 0);
+  g_assert_cmphex (pyro_owners_guess (NULL, 0), ==, 0);
+
+  /* Another element of the plugin: it may be the one's or the other's. */
+  pyro_live_elements_add (other, witness_node, plugin);
+  g_assert_cmphex (guess (base_start), ==, 0);
+  pyro_live_elements_remove (other);
+  g_assert_cmphex (guess (base_start), !=, 0);
+  /* And when the one is not in use, nobody's. */
+  pyro_live_elements_remove (identity);
+  g_assert_cmphex (guess (base_start), ==, 0);
+  pyro_live_elements_add (identity, identity_node, plugin);
+}
+
+int
+main (int argc, char **argv)
+{
+  void *base;
+
+  gst_init (&argc, &argv);
+  g_test_init (&argc, &argv, NULL);
+  pyro_witness_start_hooks ();
+  identity = gst_element_factory_make ("identity", "the-one");
+  witness = pyro_witness_new (PYRO_WITNESS_FILTER, "witness");
+  g_assert_nonnull (identity);
+  identity_node = pyro_nodes_resolve_element (identity);
+  witness_node = pyro_nodes_resolve_element (witness);
+  base = dlopen ("libgstbase-1.0.so.0", RTLD_NOW | RTLD_NOLOAD);
+  g_assert_nonnull (base);
+  base_start = dlsym (base, "gst_base_src_wait_playing");
+  g_assert_nonnull (base_start);
+  pyro_libraries_refresh ();
+
+#define ADD(name, func) g_test_add_func (name, func)
+  ADD ("/libraries/an-address-has-a-library-of-a-kind", test_kinds);
+  ADD ("/libraries/direct-and-other-links", test_links);
+  ADD ("/libraries/modules-that-come-and-go", test_loaded_and_unloaded);
+  ADD ("/owners/threads-of-the-process-are-nobodys", test_nobody);
+  ADD ("/owners/where-the-start-says-nothing-the-creator-counts",
+       test_says_nothing);
+  ADD ("/owners/only-who-links-the-library-owns-its-thread",
+       test_library_allows);
+  ADD ("/owners/the-creators-stack-tells-which-element", test_stack_tells);
+  ADD ("/owners/the-only-element-of-a-library", test_only_one);
+#undef ADD
+  return g_test_run ();
+}

@@ -1,0 +1,263 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Tasks of thread pools run with the label word of whoever pushed them, in the
+ * end just as often and with the same data as without us. */
+
+#include "attribution/node-stack.h"
+#include "attribution/pools.h"
+#include "attribution/workers.h"
+
+#define GENERATION 3
+#define N_TASKS 400
+
+typedef struct {
+  guint64 label;
+  gint freed;
+} Task;
+
+static struct {
+  GMutex lock;
+  GCond cond;
+  gboolean closed;
+  guint begun, n;
+  guint wrong;
+} gate;
+
+static void
+run (gpointer data, gpointer user_data)
+{
+  const Task *task = data;
+  guint64 label = pyro_own_node_stack != NULL ? pyro_own_node_stack->label : 0;
+
+  g_mutex_lock (&gate.lock);
+  gate.begun++;
+  g_cond_broadcast (&gate.cond);
+  while (gate.closed)
+    g_cond_wait (&gate.cond, &gate.lock);
+  gate.n++;
+  gate.wrong += label != task->label || user_data != &gate;
+  g_cond_broadcast (&gate.cond);
+  g_mutex_unlock (&gate.lock);
+}
+
+static void
+set_closed (gboolean closed)
+{
+  g_mutex_lock (&gate.lock);
+  gate.closed = closed;
+  g_cond_broadcast (&gate.cond);
+  g_mutex_unlock (&gate.lock);
+}
+
+static void
+wait_for (const guint *counter, guint n)
+{
+  g_mutex_lock (&gate.lock);
+  while (*counter < n)
+    g_cond_wait (&gate.cond, &gate.lock);
+  g_mutex_unlock (&gate.lock);
+}
+
+static void
+begin (guint generation)
+{
+  pyro_workers_set_generation (generation);
+  pyro_node_stack_renew (GENERATION);
+  pyro_node_stack_rebase (pyro_own_node_stack, 0);
+  gate.begun = gate.n = gate.wrong = 0;
+}
+
+static void
+push (GThreadPool *pool, Task *task, guint node)
+{
+  guint64 label = pyro_label_word (node, PYRO_ATTRIBUTION_EXACT);
+
+  if (pyro_workers_get_generation () != 0)
+    task->label = label;
+  pyro_node_stack_rebase (pyro_own_node_stack, label);
+  g_assert_true (pyro_pools_push (pool, task, NULL));
+  pyro_node_stack_rebase (pyro_own_node_stack, 0);
+}
+
+static void
+expect_pushers (guint generation, guint nodes)
+{
+  Task tasks[N_TASKS] = { 0 };
+  GThreadPool *pool, *other;
+
+  begin (generation);
+  pool = pyro_pools_new (run, &gate, 3, FALSE, NULL);
+  other = pyro_pools_new (run, &gate, 1, TRUE, NULL);
+  for (guint i = 0; i < N_TASKS; i++)
+    push (i % 3 == 0 ? other : pool, &tasks[i], i % nodes);
+  pyro_pools_free (pool, FALSE, TRUE);
+  pyro_pools_free (other, FALSE, TRUE);
+  g_assert_cmpuint (gate.n, ==, N_TASKS);
+  g_assert_cmpuint (gate.wrong, ==, 0);
+}
+
+static void
+test_pushers (void)
+{
+  /* Node 0: whoever pushed was nobody. */
+  expect_pushers (GENERATION, 5);
+}
+
+static void
+test_without_a_session (void)
+{
+  expect_pushers (0, 5);
+}
+
+/* The same data pushed again and again, by different elements, in order. */
+static void
+test_equal_data (void)
+{
+  Task task = { 0 };
+  GThreadPool *pool;
+
+  begin (GENERATION);
+  pool = pyro_pools_new (run, &gate, 1, FALSE, NULL);
+  set_closed (TRUE);
+  for (guint i = 0; i < 50; i++)
+    push (pool, &task, 7);
+  set_closed (FALSE);
+  pyro_pools_free (pool, FALSE, TRUE);
+  g_assert_cmpuint (gate.n, ==, 50);
+  g_assert_cmpuint (gate.wrong, ==, 0);
+}
+
+static void
+run_pool (gpointer data, gpointer user_data)
+{
+  guint64 *seen = user_data;
+
+  *seen = pyro_own_node_stack->label;
+}
+
+/* One piece of data in many pools at once. */
+static void
+test_equal_data_in_many_pools (void)
+{
+  static Task task;
+  GThreadPool *pools[64];
+  guint64 seen[G_N_ELEMENTS (pools)];
+
+  begin (GENERATION);
+  for (guint i = 0; i < G_N_ELEMENTS (pools); i++)
+    pools[i] = pyro_pools_new (run_pool, &seen[i], 0, FALSE, NULL);
+  /* No thread is there to run them yet. */
+  for (guint i = 0; i < G_N_ELEMENTS (pools); i++)
+    push (pools[i], &task, i + 1);
+  for (guint i = G_N_ELEMENTS (pools); i-- > 0;) {
+    g_thread_pool_set_max_threads (pools[i], 1, NULL);
+    pyro_pools_free (pools[i], FALSE, TRUE);
+    g_assert_cmpuint (pyro_label_word_node (seen[i]), ==, i + 1);
+  }
+}
+
+/* Tasks that never run must not lend their label to later ones with the same
+ * data in a pool at the same address. */
+static void
+test_freed_before_it_ran (void)
+{
+  Task tasks[N_TASKS] = { 0 };
+  GThreadPool *pool;
+  guint n;
+
+  begin (GENERATION);
+  pool = pyro_pools_new (run, &gate, 1, FALSE, NULL);
+  set_closed (TRUE);
+  for (guint i = 0; i < N_TASKS; i++)
+    push (pool, &tasks[i], 1);
+  /* The first one runs. */
+  wait_for (&gate.begun, 1);
+  pyro_pools_free (pool, TRUE, FALSE);
+  set_closed (FALSE);
+  wait_for (&gate.n, 1);
+  n = gate.n;
+  g_assert_cmpuint (n, <, N_TASKS);
+
+  begin (GENERATION);
+  pool = pyro_pools_new (run, &gate, 1, FALSE, NULL);
+  for (guint i = 0; i < N_TASKS; i++)
+    push (pool, &tasks[i], 2);
+  pyro_pools_free (pool, FALSE, TRUE);
+  g_assert_cmpuint (gate.wrong, ==, 0);
+}
+
+/* A pool that was made before the wrappers were there. */
+static void
+test_others_pools (void)
+{
+  Task task = { 0 };
+  GThreadPool *pool;
+
+  begin (GENERATION);
+  pool = g_thread_pool_new (run, &gate, 1, FALSE, NULL);
+  pyro_node_stack_rebase (pyro_own_node_stack,
+                          pyro_label_word (1, PYRO_ATTRIBUTION_EXACT));
+  g_assert_true (pyro_pools_push (pool, &task, NULL));
+  pyro_pools_free (pool, FALSE, TRUE);
+  g_assert_cmpuint (gate.n, ==, 1);
+  g_assert_cmpuint (gate.wrong, ==, 0);
+}
+
+#if GLIB_CHECK_VERSION(2, 70, 0)
+
+static void
+count_freed (gpointer data)
+{
+  g_atomic_int_inc (&((Task *)data)->freed);
+}
+
+static void
+test_data_is_not_wrapped (void)
+{
+  Task tasks[20] = { 0 };
+  GThreadPool *pool;
+  guint freed = 0;
+
+  begin (GENERATION);
+  pool = pyro_pools_new_full (run, &gate, count_freed, 1, FALSE, NULL);
+  set_closed (TRUE);
+  for (guint i = 0; i < G_N_ELEMENTS (tasks); i++)
+    push (pool, &tasks[i], 4);
+  g_assert_true (g_thread_pool_move_to_front (pool, &tasks[19]));
+  /* The first one runs. */
+  wait_for (&gate.begun, 1);
+  pyro_pools_free (pool, TRUE, FALSE);
+  set_closed (FALSE);
+  wait_for (&gate.n, 1);
+  /* A task runs or its data is given back. */
+  do {
+    freed = 0;
+    for (guint i = 0; i < G_N_ELEMENTS (tasks); i++)
+      freed += (guint)g_atomic_int_get (&tasks[i].freed);
+    g_usleep (1000);
+  } while (gate.n + freed < G_N_ELEMENTS (tasks));
+  g_assert_cmpuint (gate.n + freed, ==, G_N_ELEMENTS (tasks));
+  g_assert_cmpuint (gate.wrong, ==, 0);
+}
+
+#endif
+
+int
+main (int argc, char **argv)
+{
+  g_test_init (&argc, &argv, NULL);
+  g_test_add_func ("/pools/tasks-are-whose-pushed-them", test_pushers);
+  g_test_add_func ("/pools/without-a-session-calls-are-passed-through",
+                   test_without_a_session);
+  g_test_add_func ("/pools/equal-data-is-told-apart-by-its-order",
+                   test_equal_data);
+  g_test_add_func ("/pools/equal-data-in-many-pools",
+                   test_equal_data_in_many_pools);
+  g_test_add_func ("/pools/what-never-ran-is-forgotten",
+                   test_freed_before_it_ran);
+  g_test_add_func ("/pools/pools-made-by-others-are-left-alone",
+                   test_others_pools);
+#if GLIB_CHECK_VERSION(2, 70, 0)
+  g_test_add_func ("/pools/data-is-not-wrapped", test_data_is_not_wrapped);
+#endif
+  return g_test_run ();
+}
