@@ -67,6 +67,7 @@ static const gchar *const unsampled_names[PYRO_UNSAMPLED_N_REASONS] = {
   [PYRO_UNSAMPLED_LOST] = "[not sampled: ring full]",
   [PYRO_UNSAMPLED_MISSED] = "[not sampled: signal not delivered]",
   [PYRO_UNSAMPLED_UNSEEN] = "[not sampled: thread ended unseen]",
+  [PYRO_UNSAMPLED_TURNED] = "[not sampled: task ended unseen]",
 };
 
 static const gchar *

@@ -27,13 +27,21 @@ release (PyroAnnouncement *announcement)
   munmap (stack_from_announcement (announcement), sizeof (PyroNodeStack));
 }
 
+static guint64
+own_cpu_time (void)
+{
+  struct timespec used = { 0 };
+
+  clock_gettime (CLOCK_THREAD_CPUTIME_ID, &used);
+  return (guint64)used.tv_sec * 1000000000 + (guint64)used.tv_nsec;
+}
+
 /* The thread ends. Its handler may still run, so the block stays until the
  * collector has seen that the thread is gone. */
 static void
 on_thread_exit (void *data)
 {
   PyroNodeStack *stack = data;
-  struct timespec used = { 0 };
 
   pyro_own_node_stack = NULL;
   if (stack->announcement.tid == 0) {
@@ -45,10 +53,8 @@ on_thread_exit (void *data)
   /* What has not been told of it yet is its owner's. */
   __atomic_store_n (&stack->label, stack->base, __ATOMIC_RELEASE);
   /* Perhaps nobody has looked at its clock, and later nobody can. */
-  if (clock_gettime (CLOCK_THREAD_CPUTIME_ID, &used) == 0)
-    __atomic_store_n (&stack->announcement.ended_ns,
-                      (guint64)used.tv_sec * 1000000000 + (guint64)used.tv_nsec,
-                      __ATOMIC_RELEASE);
+  __atomic_store_n (&stack->announcement.ended_ns, own_cpu_time (),
+                    __ATOMIC_RELEASE);
 }
 
 static void
@@ -115,16 +121,21 @@ pyro_node_stack_discard (PyroNodeStack *stack)
   munmap (stack, sizeof *stack);
 }
 
+/* The clock is a system call: it is read for another owner only. */
 guint64
 pyro_node_stack_rebase (PyroNodeStack *stack, guint64 base)
 {
+  PyroAnnouncement *announcement = &stack->announcement;
   guint64 before = stack->base;
 
+  if (before != 0)
+    __atomic_store_n (&announcement->last_label, before, __ATOMIC_RELAXED);
+  if (base != 0 && announcement->last_label != 0
+      && base != announcement->last_label)
+    pyro_turns_add (&announcement->turns, announcement->last_label,
+                    own_cpu_time ());
   stack->depth = 0;
   stack->base = base;
-  if (base == 0 && before != 0)
-    __atomic_store_n (&stack->announcement.last_label, before,
-                      __ATOMIC_RELAXED);
   __atomic_store_n (&stack->label, base, __ATOMIC_RELEASE);
   return before;
 }

@@ -12,6 +12,8 @@
 #include <glib.h>
 #include <sys/types.h>
 
+#include "turns.h"
+
 /* A thread's wish to be sampled at once, where its label word is, and its
  * stack: [stack_low, stack_high), 0 where that is not known. */
 typedef struct _PyroAnnouncement {
@@ -20,7 +22,8 @@ typedef struct _PyroAnnouncement {
   pid_t tid;
   const guint64 *label;
   guint64 last_label; /* while *LABEL is 0: what it was before */
-  guint64 ended_ns;   /* 0; when it ends, what the thread's CPU clock says */
+  PyroTurns turns;
+  guint64 ended_ns; /* 0; when it ends, what the thread's CPU clock says */
   void (*release) (struct _PyroAnnouncement *announcement);
   guintptr stack_low, stack_high; /* filled in by pyro_threads_announce() */
   guint queued;

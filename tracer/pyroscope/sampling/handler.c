@@ -88,10 +88,25 @@ walk_stack (PyroThreadRecord *record, const PyroRegisters *regs,
 }
 
 static void
+copy_label (PyroThreadRecord *record, PyroRawSample *sample)
+{
+  const uint64_t *label = __atomic_load_n (&record->label, __ATOMIC_ACQUIRE);
+  const PyroTurns *turns = __atomic_load_n (&record->turns, __ATOMIC_ACQUIRE);
+
+  if (label != NULL) {
+    sample->label = __atomic_load_n (label, __ATOMIC_RELAXED);
+  } else {
+    sample->label = 0;
+    sample->flags |= PYRO_SAMPLE_UNLABELLED;
+  }
+  sample->n_turns
+      = turns != NULL ? __atomic_load_n (&turns->n, __ATOMIC_RELAXED) : 0;
+}
+
+static void
 take_sample (PyroThreadRecord *record, const siginfo_t *info,
              const ucontext_t *context)
 {
-  const uint64_t *label;
   uint32_t weight = 1;
   uint64_t interval = __atomic_load_n (&record->interval_ns, __ATOMIC_RELAXED);
   PyroRawSample *sample;
@@ -113,14 +128,7 @@ take_sample (PyroThreadRecord *record, const siginfo_t *info,
 
   pyro_registers_from_ucontext (&regs, context);
   walk_stack (record, &regs, sample);
-
-  label = __atomic_load_n (&record->label, __ATOMIC_ACQUIRE);
-  if (label != NULL) {
-    sample->label = __atomic_load_n (label, __ATOMIC_RELAXED);
-  } else {
-    sample->label = 0;
-    sample->flags |= PYRO_SAMPLE_UNLABELLED;
-  }
+  copy_label (record, sample);
   sample->weight = weight;
   sample->nanoseconds = weight * interval;
   pyro_ring_commit (&record->ring, sample);

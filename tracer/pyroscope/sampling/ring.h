@@ -21,6 +21,7 @@ typedef struct {
   uint32_t weight;      /* timer expirations it stands for: 1 + overruns */
   uint64_t nanoseconds; /* CPU time that it stands for */
   uint64_t label;       /* the thread's label word at that moment */
+  uint64_t n_turns;     /* how often it had turned to other work until then */
   uint16_t depth;       /* entries in pcs, leaf first */
   uint16_t omitted;     /* frames left out in front of pcs[gap] */
   uint16_t gap;

@@ -68,16 +68,23 @@ label_now (PyroThread *thread)
 }
 
 static void
-tell (PyroThread *thread, PyroUnsampledReason reason, gint64 ns, guint64 weight,
-      const PyroThreadsSink *sink, gpointer data)
+tell_as (PyroThread *thread, PyroUnsampledReason reason, gint64 ns,
+         guint64 weight, guint64 label, const PyroThreadsSink *sink,
+         gpointer data)
 {
   thread->told_ns += ns;
   if (sink == NULL)
     return;
   if (thread->info.name[0] == '\0')
     pyro_proc_read_name (thread->info.tid, thread->info.name);
-  sink->unsampled (&thread->info, reason, (guint64)ns, weight,
-                   label_now (thread), data);
+  sink->unsampled (&thread->info, reason, (guint64)ns, weight, label, data);
+}
+
+static void
+tell (PyroThread *thread, PyroUnsampledReason reason, gint64 ns, guint64 weight,
+      const PyroThreadsSink *sink, gpointer data)
+{
+  tell_as (thread, reason, ns, weight, label_now (thread), sink, data);
 }
 
 static void
@@ -95,6 +102,56 @@ tell_lost (PyroThread *thread, const PyroThreadsSink *sink, gpointer data)
   thread->lost_weight = weight;
 }
 
+/* The first of the thread's turns that came after AFTER_NS, and not after
+ * SAMPLE. What was before a turn that is forgotten is not known. */
+static guint64
+find_turn (const PyroThread *thread, const PyroRawSample *sample,
+           gint64 after_ns)
+{
+  const PyroTurns *turns = thread->record.turns;
+  guint64 index = sample->n_turns;
+  PyroTurn turn;
+
+  while (index > 0) {
+    if (!pyro_turns_get (turns, index - 1, &turn))
+      return index + 1;
+    if ((gint64)turn.ns < after_ns)
+      break;
+    index--;
+  }
+  return index;
+}
+
+/* Kernels notice with their tick that a timer has expired. Of the expirations
+ * that SAMPLE stands for, those that came before the thread turned to what it
+ * does now are its last owner's. Tasks that begin or end in step with the tick
+ * had too much or too little otherwise: of those that threads of GLib's pools
+ * did for two owners, one had 1.5 points less than its 30 %. */
+static void
+tell_before_turns (PyroThread *thread, PyroRawSample *sample,
+                   const PyroThreadsSink *sink, gpointer data)
+{
+  gint64 interval = (gint64)(sample->nanoseconds / sample->weight);
+  gint64 n_told = (thread->told_ns - thread->counted_ns) / interval;
+  gint64 next = thread->next_ns + n_told * interval;
+  PyroTurn turn;
+
+  for (guint64 i = find_turn (thread, sample, next);
+       i < sample->n_turns && sample->weight > 0; i++) {
+    gint64 n;
+
+    if (!pyro_turns_get (thread->record.turns, i, &turn)
+        || (gint64)turn.ns < next)
+      continue;
+    n = MIN (1 + ((gint64)turn.ns - next) / interval, (gint64)sample->weight);
+    tell_as (thread, PYRO_UNSAMPLED_TURNED, n * interval, (guint64)n,
+             turn.label, sink, data);
+    next += n * interval;
+    sample->weight -= (guint32)n;
+    sample->nanoseconds -= (guint64)(n * interval);
+  }
+}
+
 void
 pyro_thread_drain (PyroThread *thread, gint64 now, const PyroThreadsSink *sink,
                    gpointer data)
@@ -109,11 +166,13 @@ pyro_thread_drain (PyroThread *thread, gint64 now, const PyroThreadsSink *sink,
     pyro_proc_read_name (thread->info.tid, thread->info.name);
   }
   while ((sample = pyro_ring_peek (&thread->record.ring)) != NULL) {
+    if (sample->n_turns > 0)
+      tell_before_turns (thread, sample, sink, data);
     thread->told_ns += (gint64)sample->nanoseconds;
     /* It was found before it announced itself, a moment ago. */
     if (sample->flags & PYRO_SAMPLE_UNLABELLED)
       sample->label = label_now (thread);
-    if (sink != NULL)
+    if (sink != NULL && sample->weight > 0)
       sink->sample (&thread->info, sample, data);
     pyro_ring_release (&thread->record.ring, sample);
   }
@@ -458,6 +517,8 @@ pyro_thread_adopt (PyroThread *thread, PyroAnnouncement *announcement)
   }
   thread->record.stack_low = announcement->stack_low;
   __atomic_store_n (&thread->record.stack_high, announcement->stack_high,
+                    __ATOMIC_RELEASE);
+  __atomic_store_n (&thread->record.turns, &announcement->turns,
                     __ATOMIC_RELEASE);
   __atomic_store_n (&thread->record.label, announcement->label,
                     __ATOMIC_RELEASE);

@@ -26,6 +26,8 @@ typedef enum {
   PYRO_UNSAMPLED_MISSED, /* our signal did not arrive: ignored or taken over */
   PYRO_UNSAMPLED_UNSEEN, /* of threads that ended before they were seen, or
                           * between two expirations */
+  PYRO_UNSAMPLED_TURNED, /* before the thread turned to work of another owner:
+                          * the timer had expired, but nobody had looked */
   PYRO_UNSAMPLED_N_REASONS
 } PyroUnsampledReason;
 

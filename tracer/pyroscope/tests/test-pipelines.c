@@ -192,11 +192,12 @@ GST_END_TEST
 
 GST_START_TEST (an_element_in_a_harness_needs_no_bin)
 {
-  GstHarness *harness = gst_harness_new ("pyroburn");
+  GstElement *element = gst_element_factory_make ("pyroburn", "alone");
+  GstHarness *harness = gst_harness_new_with_element (element, "sink", "src");
   g_autoptr (PyroCaptured) captured = NULL;
   guint64 used;
 
-  gst_object_set_name (GST_OBJECT (harness->element), "alone");
+  gst_object_unref (element);
   g_object_set (harness->element, "data-cost", 2000, NULL);
   pyro_profiled_begin ();
   gst_harness_set_src_caps_str (harness, "test/burn");
@@ -275,12 +276,12 @@ GST_END_TEST
 GST_START_TEST (changes_of_state_are_the_elements)
 {
   g_autoptr (GstElement) pipeline
-      = pyro_launch ("states", "pyroburn name=one state-cost=5000 ! "
-                               "pyroburn name=two state-cost=15000");
+      = pyro_launch ("states", "pyroburn name=one state-cost=10000 ! "
+                               "pyroburn name=two state-cost=30000");
   g_autoptr (PyroCaptured) captured = NULL;
 
   pyro_profiled_begin ();
-  for (guint i = 0; i < 30 * pyro_profiled_scale (); i++) {
+  for (guint i = 0; i < 20 * pyro_profiled_scale (); i++) {
     pyro_play (pipeline);
     gst_element_set_state (pipeline, GST_STATE_NULL);
   }

@@ -42,6 +42,8 @@ add_sample (Account *account, const PyroRawSample *sample)
   account->sampled_ns += sample->nanoseconds;
   account->max_depth = MAX (account->max_depth, sample->depth);
   account->last_label = sample->label;
+  if (sample->label < ACCOUNT_LABELS)
+    account->label_ns[sample->label] += sample->nanoseconds;
 }
 
 static void
@@ -67,6 +69,8 @@ on_unsampled (const PyroThreadInfo *thread, PyroUnsampledReason reason,
   g_strlcpy (account->name, thread->name, sizeof account->name);
   account->unsampled_ns[reason] += ns;
   account->last_unsampled_label = label;
+  if (label < ACCOUNT_LABELS)
+    account->label_ns[label] += ns;
   sampler->all.unsampled_ns[reason] += ns;
 }
 
