@@ -3,7 +3,7 @@
 # bench.sh [hooks|sampling]... [OPTIONS of bench-cost.py]: an optimized build
 # with the benchmarks, then the ones that are named (both of them).
 # bench.sh unwind [SECONDS]: every unwinder on the same stacks, SECONDS for each
-# pipeline.
+# pipeline, and other profilers on the same pipelines.
 . "$(dirname -- "$0")/common.sh"
 
 what=()
@@ -24,7 +24,15 @@ export GST_PLUGIN_PATH=$build/tracer/pyroscope:$build/tracer/pyroscope/benchmark
 export GST_REGISTRY=$build/registry.bin
 for name in "${what[@]}"; do
   if [[ $name == unwind ]]; then
-    exec "$build/tracer/pyroscope/benchmarks/bench-unwind" "$@"
+    here=$build/tracer/pyroscope/benchmarks seconds=${1:-10}
+    number=0
+    while IFS= read -r _; do
+      "$here/bench-unwind" "$seconds" "$number"
+      "$root/tracer/pyroscope/benchmarks/bench-peers.py" \
+        "$here/play-pipeline" "$number" "$seconds"
+      number=$((number + 1))
+    done < <("$here/play-pipeline")
+    continue
   fi
   "$root/tracer/pyroscope/benchmarks/bench-cost.py" "$name" "$@"
 done

@@ -15,7 +15,7 @@ BEGIN = "<!-- dependencies: from ci/packages.txt, by `just format` -->\n"
 END = "<!-- end of dependencies -->"
 FOR = {"any": "running recipes", "build": "building", "demo": "the demo",
        "native": "GStreamer from source",
-       "test": "the tests", "fuzz": "fuzz",
+       "test": "the tests", "fuzz": "fuzz", "bench": "bench-unwind",
        "lint": "lint and format"}
 
 

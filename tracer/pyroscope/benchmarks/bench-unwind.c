@@ -4,9 +4,10 @@
  * interrupts them. Each sample is walked by the tables three times (as the
  * tracer does, with what happens to be in the caches; again, warm; and after
  * the lines of the tables that it needs were flushed), then by libunwind's
- * unw_step and unw_backtrace and by frame pointers, twice each.
+ * unw_step and unw_backtrace, twice each, and by frame pointers. A stack is
+ * complete if its outermost frame is where a thread begins.
  *
- * usage: bench-unwind [SECONDS-PER-PIPELINE]
+ * usage: bench-unwind [SECONDS-PER-PIPELINE [PIPELINE]]
  */
 
 #include <gst/gst.h>
@@ -26,6 +27,7 @@
 #include "unwinding/registers.h"
 #include "unwinding/tables.h"
 #include "unwinding/tests/pipelines.h"
+#include "unwinding/tests/thread-start.h"
 
 #define MAX_SAMPLES 100000
 #define N_WARM 8
@@ -50,7 +52,7 @@ static const char *way_names[N_WAYS]
 typedef struct {
   guint64 ticks[N_WAYS];
   guint16 frames[N_WAYS]; /* 0: not measured */
-  guint8 tables_end, step_end, frame_pointers_end;
+  guint8 complete[N_WAYS];
   guint8 rescued;
 } Sample;
 
@@ -114,14 +116,13 @@ measure (Sample *sample, const ucontext_t *context)
   sources.tables = pyro_modules_published ();
   sources.map = pyro_memory_map_published ();
   pyro_registers_from_ucontext (&regs, context);
-  if (!pyro_memory_map_find_own_stack (sources.map, regs.sp, &stack)) {
-    sample->tables_end = PYRO_STACK_UNKNOWN_STACK;
+  if (!pyro_memory_map_find_own_stack (sources.map, regs.sp, &stack))
     return;
-  }
   pyro_unwind_by_tables (&sources, &regs, &stack, pcs, PYRO_MAX_FRAMES, &walk);
   sample->ticks[TABLES] = ticks () - begin;
   sample->frames[TABLES] = walk.depth;
-  sample->tables_end = (guint8)walk.end;
+  sample->complete[TABLES] = walk.end == PYRO_STACK_COMPLETE
+                             && pyro_test_is_thread_start (pcs[walk.depth - 1]);
   sample->rescued = walk.rescued;
 
   sample->ticks[TABLES_WARM] = G_MAXUINT64;
@@ -149,9 +150,10 @@ measure (Sample *sample, const ucontext_t *context)
     pyro_unwind_by_libunwind (&sources, &regs, &stack, pcs, PYRO_MAX_FRAMES,
                               &walk);
     sample->ticks[STEP + i] = ticks () - begin;
-    sample->step_end = (guint8)walk.end;
     if (walk.end != PYRO_STACK_BUSY)
       sample->frames[STEP + i] = walk.depth;
+    sample->complete[STEP + i]
+        = pyro_test_is_thread_start (pcs[walk.depth - 1]);
   }
   for (i = 0; i < 2; i++) {
     int n;
@@ -160,13 +162,16 @@ measure (Sample *sample, const ucontext_t *context)
     n = unw_backtrace (backtrace, PYRO_MAX_FRAMES);
     sample->ticks[BACKTRACE + i] = ticks () - begin;
     sample->frames[BACKTRACE + i] = (guint16)MAX (n, 0);
+    sample->complete[BACKTRACE + i]
+        = n > 0 && pyro_test_is_thread_start ((uintptr_t)backtrace[n - 1]);
   }
   begin = ticks ();
   pyro_unwind_by_frame_pointers (&sources, &regs, &stack, pcs, PYRO_MAX_FRAMES,
                                  &walk);
   sample->ticks[FRAME_POINTERS] = ticks () - begin;
   sample->frames[FRAME_POINTERS] = walk.depth;
-  sample->frame_pointers_end = (guint8)walk.end;
+  sample->complete[FRAME_POINTERS]
+      = pyro_test_is_thread_start (pcs[walk.depth - 1]);
 }
 
 static void
@@ -259,35 +264,34 @@ print_way (Way way, guint n)
   g_free (frames);
 }
 
+/* In percent of the stacks that were walked in this way. */
+static gdouble
+complete_share (Way way, guint n)
+{
+  guint n_walked = 0, n_complete = 0, i;
+
+  for (i = 0; i < n; i++) {
+    n_walked += way == TABLES || samples[i].frames[way] > 0;
+    n_complete += samples[i].frames[way] > 0 && samples[i].complete[way];
+  }
+  return n_walked > 0 ? 100.0 * n_complete / n_walked : 0;
+}
+
 static void
 print_results (const char *name, guint n)
 {
-  guint complete[3] = { 0 }, rescued = 0, depth = 0, i;
-  guint n_step = 0;
+  guint rescued = 0, depth = 0, i;
 
   for (i = 0; i < n; i++) {
-    complete[0] += samples[i].tables_end == PYRO_STACK_COMPLETE;
     rescued += samples[i].rescued;
     depth += samples[i].frames[TABLES];
-    if (samples[i].frames[STEP] > 0) {
-      /* libunwind says success at what it takes for the end of the chain; it
-       * is the root only if the tables, too, saw as many frames. */
-      complete[1] += samples[i].step_end == PYRO_STACK_COMPLETE
-                     && samples[i].tables_end == PYRO_STACK_COMPLETE
-                     && samples[i].frames[STEP] >= samples[i].frames[TABLES];
-      n_step++;
-    }
-    complete[2]
-        += samples[i].frame_pointers_end == PYRO_STACK_COMPLETE
-           && samples[i].frames[FRAME_POINTERS] >= samples[i].frames[TABLES];
   }
   g_print ("\n%s: %u stacks of %.1f frames\n"
-           "  complete: tables %.2f %% (rescued leaves %.1f %%), libunwind "
-           "%.1f %%, frame pointers %.1f %%\n",
-           name, n, n > 0 ? (gdouble)depth / n : 0,
-           n > 0 ? 100.0 * complete[0] / n : 0, n > 0 ? 100.0 * rescued / n : 0,
-           n_step > 0 ? 100.0 * complete[1] / n_step : 0,
-           n > 0 ? 100.0 * complete[2] / n : 0);
+           "  complete: tables %.2f %% (rescued leaves %.1f %%), unw_step "
+           "%.1f %%, unw_backtrace %.1f %%, frame pointers %.1f %%\n",
+           name, n, n > 0 ? (gdouble)depth / n : 0, complete_share (TABLES, n),
+           n > 0 ? 100.0 * rescued / n : 0, complete_share (STEP, n),
+           complete_share (BACKTRACE, n), complete_share (FRAME_POINTERS, n));
   g_print ("  %-22s %8s %9s %9s %9s %9s   (ns)\n", "", "a frame", "median",
            "p99", "p99.9", "max");
   for (i = 0; i < N_WAYS; i++)
@@ -370,16 +374,19 @@ main (int argc, char **argv)
   struct sigaction action
       = { .sa_sigaction = on_tick, .sa_flags = SA_SIGINFO | SA_RESTART };
   guint seconds = 10;
-  gsize i;
+  gsize first = 0, last = G_N_ELEMENTS (pyro_test_pipelines) - 1, i;
 
   gst_init (&argc, &argv);
   if (argc > 1)
     seconds = (guint)g_ascii_strtoull (argv[1], NULL, 10);
+  if (argc > 2)
+    first = last = MIN ((gsize)g_ascii_strtoull (argv[2], NULL, 10), last);
   samples = g_new0 (Sample, MAX_SAMPLES);
+  pyro_test_learn_thread_starts ();
   pyro_reference_libunwind_warm_up ();
   sigfillset (&action.sa_mask);
   sigaction (SIGPROF, &action, NULL);
-  for (i = 0; i < G_N_ELEMENTS (pyro_test_pipelines); i++)
+  for (i = first; i <= last; i++)
     run (&pyro_test_pipelines[i], seconds);
   g_free (samples);
   return 0;

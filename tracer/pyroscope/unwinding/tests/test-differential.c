@@ -12,7 +12,6 @@
  * usage: test-unwinding-differential [FRAMES-PER-PIPELINE]
  */
 
-#include <execinfo.h>
 #include <gst/gst.h>
 #include <pthread.h>
 #include <signal.h>
@@ -25,6 +24,7 @@
 #include "reference-libunwind.h"
 #include "registers.h"
 #include "tables.h"
+#include "thread-start.h"
 
 #define STEPS 64
 #define LONG_STEPS 4096 /* every fourth run; without libunwind */
@@ -55,10 +55,6 @@ typedef struct {
   uintptr_t callee;
   guint depth;
 } Report;
-
-/* Where _start has called main's caller, and clone3 a thread's function. */
-#define START_SIZE 96
-static uintptr_t main_start, thread_start;
 
 static Counts counts;
 static Report reports[MAX_REPORTS];
@@ -218,10 +214,7 @@ check_rescue (const PyroUnwindSources *sources, const uintptr_t *by_tables,
 static void
 check_root (const uintptr_t *by_tables, const PyroWalk *walk)
 {
-  uintptr_t root = by_tables[walk->depth - 1];
-
-  if (root - main_start + START_SIZE <= 2 * START_SIZE
-      || root - thread_start + START_SIZE <= 2 * START_SIZE)
+  if (pyro_test_is_thread_start (by_tables[walk->depth - 1]))
     return;
   count (&counts.false_roots, 1);
   count (&counts.rescued_false_roots, walk->rescued);
@@ -377,18 +370,6 @@ print_reports (PyroModules *modules)
   }
 }
 
-/* By libgcc's unwinder: neither the tables nor libunwind. */
-static gpointer
-find_start (gpointer data)
-{
-  void *pcs[32];
-  int n = backtrace (pcs, G_N_ELEMENTS (pcs));
-
-  g_assert_cmpint (n, >, 0);
-  g_assert_cmpint (n, <, G_N_ELEMENTS (pcs));
-  return pcs[n - 1];
-}
-
 static guint64 frames_per_pipeline = 40000;
 
 static void
@@ -479,9 +460,7 @@ main (int argc, char **argv)
   if (argc > 1)
     frames_per_pipeline = g_ascii_strtoull (argv[1], NULL, 10);
   pyro_reference_libunwind_warm_up ();
-  main_start = (uintptr_t)find_start (NULL);
-  thread_start
-      = (uintptr_t)g_thread_join (g_thread_new ("start", find_start, NULL));
+  pyro_test_learn_thread_starts ();
   install (SIGPROF, on_tick);
   install (SIGTRAP, on_trap);
   for (i = 0; i < G_N_ELEMENTS (pyro_test_pipelines); i++) {
