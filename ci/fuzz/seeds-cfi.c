@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The beginnings of .eh_frame of all that is loaded here. */
+/* The beginnings of .eh_frame of all that is loaded here; of some as
+ * .debug_frame, or as both. */
 
 #include "fuzz.h"
 
@@ -17,6 +18,12 @@ pyro_fuzz_give_seeds (PyroFuzzTake take, gpointer user_data)
 
     if (input == NULL)
       continue;
+    if (i % 3 != 0) {
+      GByteArray *other = pyro_fuzz_cfi_with_debug_frame (input, i % 3 == 1);
+
+      g_byte_array_unref (input);
+      input = other;
+    }
     take (user_data, input->data, input->len);
     g_byte_array_unref (input);
   }

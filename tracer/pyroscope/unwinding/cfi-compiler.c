@@ -12,9 +12,13 @@
  * the loader's lazy resolver has rbx for 150. */
 #define LONG_PROLOGUE 64
 
+/* Where CFI comes from. */
+enum { EH_FRAME, DEBUG_FRAME, N_SOURCES };
+
 typedef struct {
   guint32 start; /* offset in the segment */
   guint32 limit;
+  guint32 source;
   guint32 cie;
   guint32 program; /* offset in the section */
   guint32 program_size;
@@ -31,6 +35,8 @@ typedef struct {
   PyroRuleSet *rules;
   PyroCfiStatistics *statistics;
   guint32 text_size;
+  PyroCfiReader *readers[N_SOURCES]; /* NULL: no such section */
+  GArray *initials[N_SOURCES];       /* of Initial, by CIE */
 
   GArray *rows;      /* of guint32, packed */
   guint32 *first;    /* per bucket */
@@ -137,71 +143,115 @@ compare_functions (const void *a, const void *b)
   return one->program < other->program ? -1 : one->program > other->program;
 }
 
-/* The functions of this segment, sorted by start. */
+/* The functions that SOURCE has in this segment, sorted by start. */
 static GArray *
-read_functions (Builder *builder, PyroCfiReader *reader)
+read_functions (Builder *builder, guint source)
 {
   const PyroCfiInput *input = builder->input;
+  const guint8 *data = source == EH_FRAME ? input->data : input->debug_frame;
   GArray *functions = g_array_new (FALSE, FALSE, sizeof (Function));
   guint64 text_size = builder->text_size;
   gboolean is_sorted = TRUE;
   guint32 previous = 0;
   PyroFde fde;
 
-  while (pyro_cfi_reader_next (reader, &fde)) {
+  if (builder->readers[source] == NULL)
+    return functions;
+  while (pyro_cfi_reader_next (builder->readers[source], &fde)) {
     guint64 offset = fde.start - input->segment_start;
     Function function;
 
-    if (fde.start < input->segment_start || offset >= text_size
-        || fde.length == 0)
+    if (source == DEBUG_FRAME) {
+      /* What linkers leave of functions that they removed. */
+      if (fde.start == 0)
+        continue;
+      offset += input->bias;
+    }
+    /* One before the segment is far behind it. */
+    if (offset >= text_size || fde.length == 0)
       continue;
     function.start = (guint32)offset;
     function.limit = (guint32)(offset + MIN (fde.length, text_size - offset));
+    function.source = source;
     function.cie = fde.cie;
-    function.program = (guint32)(fde.program.at - input->data);
+    function.program = (guint32)(fde.program.at - data);
     function.program_size = (guint32)(fde.program.end - fde.program.at);
     is_sorted = is_sorted && function.start >= previous;
     previous = function.start;
     g_array_append_val (functions, function);
   }
-  builder->statistics->n_skipped += pyro_cfi_reader_get_n_bad (reader);
+  builder->statistics->n_skipped
+      += pyro_cfi_reader_get_n_bad (builder->readers[source]);
   if (!is_sorted && functions->len > 1)
     qsort (functions->data, functions->len, sizeof (Function),
            compare_functions);
   return functions;
 }
 
+/* Into FUNCTIONS, which are sorted and win, those of OTHERS that share no byte
+ * with them. */
+static void
+merge_functions (GArray *functions, const GArray *others)
+{
+  const guint n_functions = functions->len;
+  guint32 limit = 0; /* of the functions that begin before */
+  guint i, next = 0;
+
+  for (i = 0; i < others->len; i++) {
+    const Function *other = &g_array_index (others, Function, i);
+
+    while (next < n_functions
+           && g_array_index (functions, Function, next).start <= other->start) {
+      limit = MAX (limit, g_array_index (functions, Function, next).limit);
+      next++;
+    }
+    if (limit > other->start
+        || (next < n_functions
+            && g_array_index (functions, Function, next).start < other->limit))
+      continue;
+    g_array_append_vals (functions, other, 1);
+  }
+  if (functions->len > n_functions)
+    qsort (functions->data, functions->len, sizeof (Function),
+           compare_functions);
+}
+
 /* The state after the initial instructions of each CIE, made when needed. */
 static const Initial *
-get_initial (GArray *initials, PyroCfiReader *reader, guint32 cie)
+get_initial (Builder *builder, const Function *function)
 {
+  PyroCfiReader *reader = builder->readers[function->source];
+  GArray *initials = builder->initials[function->source];
   Initial *initial;
 
   if (initials->len < pyro_cfi_reader_get_n_cies (reader))
     g_array_set_size (initials, pyro_cfi_reader_get_n_cies (reader));
-  initial = &g_array_index (initials, Initial, cie);
+  initial = &g_array_index (initials, Initial, function->cie);
   if (initial->is_valid == 0)
     initial->is_valid
-        = pyro_cfi_initial_state (pyro_cfi_reader_get_cie (reader, cie),
-                                  &initial->state)
+        = pyro_cfi_initial_state (
+              pyro_cfi_reader_get_cie (reader, function->cie), &initial->state)
               ? 1
               : -1;
   return initial;
 }
 
 static void
-compile_function (Builder *builder, PyroCfiReader *reader,
-                  const Function *function, const Initial *initial)
+compile_function (Builder *builder, const Function *function,
+                  const Initial *initial)
 {
   const PyroCfiInput *input = builder->input;
-  const PyroCie *cie = pyro_cfi_reader_get_cie (reader, function->cie);
+  const PyroCie *cie = pyro_cfi_reader_get_cie (
+      builder->readers[function->source], function->cie);
   guint64 bad_from;
   PyroFde fde;
 
   fde.start = input->segment_start + function->start;
   fde.length = function->limit - function->start;
   fde.cie = function->cie;
-  fde.program.at = input->data + function->program;
+  fde.program.at
+      = (function->source == EH_FRAME ? input->data : input->debug_frame)
+        + function->program;
   fde.program.end = fde.program.at + function->program_size;
   fde.program.bad = FALSE;
   if (builder->is_signal != cie->is_signal) {
@@ -219,9 +269,8 @@ compile_function (Builder *builder, PyroCfiReader *reader,
 }
 
 static void
-compile_functions (Builder *builder, PyroCfiReader *reader, GArray *functions)
+compile_functions (Builder *builder, GArray *functions)
 {
-  GArray *initials = g_array_new (FALSE, TRUE, sizeof (Initial));
   guint32 covered = 0;
   guint i;
 
@@ -233,21 +282,24 @@ compile_functions (Builder *builder, PyroCfiReader *reader, GArray *functions)
       builder->statistics->n_skipped++;
       continue;
     }
-    initial = get_initial (initials, reader, function->cie);
+    initial = get_initial (builder, function);
     if (initial->is_valid < 0) {
       builder->statistics->n_skipped++;
       continue;
     }
     if (function->start > covered
         && (function->start - covered >= FUNCTION_ALIGNMENT
-            || function->start % FUNCTION_ALIGNMENT != 0))
+            || function->start % FUNCTION_ALIGNMENT != 0)) {
       add_row (builder, covered, PYRO_SPECIAL_NONE);
-    compile_function (builder, reader, function, initial);
+      builder->statistics->bare_size += function->start - covered;
+    }
+    compile_function (builder, function, initial);
     covered = function->limit;
   }
-  if (covered < builder->text_size)
+  if (covered < builder->text_size) {
     add_row (builder, covered, PYRO_SPECIAL_NONE);
-  g_array_unref (initials);
+    builder->statistics->bare_size += builder->text_size - covered;
+  }
 }
 
 static PyroTable *
@@ -271,14 +323,25 @@ finish (Builder *builder)
   return table;
 }
 
+static void
+open_source (Builder *builder, guint source, const guint8 *data, gsize size,
+             guint64 address)
+{
+  if (data == NULL)
+    return;
+  builder->readers[source] = pyro_cfi_reader_new (
+      data, MIN (size, (gsize)G_MAXUINT32), address, source == DEBUG_FRAME);
+  builder->initials[source] = g_array_new (FALSE, TRUE, sizeof (Initial));
+}
+
 static PyroTable *
 compile (const PyroCfiInput *input, gboolean with_saved, PyroRuleSet *rules,
          PyroCfiStatistics *statistics, gboolean *needs_saved)
 {
   Builder builder = { 0 };
-  PyroCfiReader *reader;
-  GArray *functions;
+  GArray *functions, *others;
   PyroTable *table;
+  guint i;
 
   memset (statistics, 0, sizeof *statistics);
   statistics->has_saved = with_saved;
@@ -297,15 +360,22 @@ compile (const PyroCfiInput *input, gboolean with_saved, PyroRuleSet *rules,
   builder.rows = g_array_sized_new (FALSE, FALSE, sizeof (guint32),
                                     builder.n_buckets * 16);
 
-  reader
-      = pyro_cfi_reader_new (input->data, MIN (input->size, (gsize)G_MAXUINT32),
-                             input->address, input->is_debug_frame);
-  functions = read_functions (&builder, reader);
-  compile_functions (&builder, reader, functions);
+  open_source (&builder, EH_FRAME, input->data, input->size, input->address);
+  open_source (&builder, DEBUG_FRAME, input->debug_frame,
+               input->debug_frame_size, 0);
+  functions = read_functions (&builder, EH_FRAME);
+  others = read_functions (&builder, DEBUG_FRAME);
+  merge_functions (functions, others);
+  compile_functions (&builder, functions);
   table = finish (&builder);
   *needs_saved = builder.needs_saved;
   g_array_unref (functions);
-  pyro_cfi_reader_free (reader);
+  g_array_unref (others);
+  for (i = 0; i < N_SOURCES; i++) {
+    pyro_cfi_reader_free (builder.readers[i]);
+    if (builder.initials[i] != NULL)
+      g_array_unref (builder.initials[i]);
+  }
   g_array_unref (builder.rows);
   g_free (builder.first);
   return table;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What: from the bytes of .eh_frame to the table of one executable segment.
+ * What: from the bytes of .eh_frame, and of .debug_frame for functions that are
+ * not in it, to the table of one executable segment.
  * Owner: the caller owns the table (g_free) and the bytes, which may be freed
  * afterwards.
  * Threads: the collector's; takes no lock, calls nobody.
@@ -13,10 +14,14 @@
 G_BEGIN_DECLS
 
 typedef struct {
-  const guint8 *data; /* the section, or at least up to its terminator */
+  /* .eh_frame, or at least up to its terminator; NULL: none */
+  const guint8 *data;
   gsize size;
   guint64 address; /* of DATA, in the same space as the segment's */
-  gboolean is_debug_frame;
+  /* .debug_frame; NULL: none */
+  const guint8 *debug_frame;
+  gsize debug_frame_size;
+  guint64 bias; /* from the file's addresses, which it has, to the segment's */
   guint64 segment_start;
   guint64 segment_limit; /* at most 4 GiB after start */
   gboolean with_saved;   /* carry the callee-saved registers' slots, even if no
@@ -28,6 +33,7 @@ typedef struct {
   guint n_skipped;     /* malformed, unknown augmentation, or overlapping */
   guint n_truncated;   /* a malformed program: known up to there only */
   guint n_unsupported; /* rows that no rule can hold */
+  guint64 bare_size;   /* bytes of text without CFI, but for padding */
   gboolean has_saved;  /* the callee-saved registers' slots are carried */
 } PyroCfiStatistics;
 

@@ -7,10 +7,15 @@
 
 #include "cfi-compiler.h"
 #include "context-start.h"
+#include "debug-frame.h"
 #include "eh-frame.h"
 #include "loader.h"
 #include "published.h"
 #include "signal-return.h"
+
+/* Bytes. What the C library puts into each module has no CFI: 233 to 252 here.
+ */
+#define START_CODE_SIZE 256
 
 /* A table that several snapshots refer to. */
 typedef struct {
@@ -224,27 +229,76 @@ ref_known_table (PyroModules *modules, const PyroModule *module)
   return NULL;
 }
 
+/* The CFI of one module of the loader's. */
+typedef struct {
+  gboolean eh_frame_known, debug_frame_known; /* looked for already */
+  GBytes *eh_frame, *debug_frame;             /* or NULL */
+  guint64 address;                            /* of EH_FRAME */
+} Sections;
+
+static void
+sections_clear (Sections *sections)
+{
+  g_clear_pointer (&sections->eh_frame, g_bytes_unref);
+  g_clear_pointer (&sections->debug_frame, g_bytes_unref);
+}
+
+/* Without a build id nothing proves that the file is the one in memory. */
+static void
+find_debug_frame (Sections *sections, const PyroModule *module)
+{
+  if (!sections->debug_frame_known && module->build_id != NULL
+      && module->path[0] == '/')
+    sections->debug_frame
+        = pyro_debug_frame_read (module->path, module->build_id);
+  sections->debug_frame_known = TRUE;
+}
+
+/* The module's file is only opened if code has no .eh_frame. */
+static PyroTable *
+compile_sections (PyroModules *modules, const PyroModule *module,
+                  Sections *sections, PyroCfiStatistics *statistics)
+{
+  PyroCfiInput input = { .address = sections->address,
+                         .bias = module->bias,
+                         .segment_start = module->start,
+                         .segment_limit = module->limit };
+  PyroTable *table = NULL;
+
+  if (sections->eh_frame != NULL) {
+    input.data = g_bytes_get_data (sections->eh_frame, &input.size);
+    table = pyro_cfi_compile (&input, modules->rules, statistics);
+    if (statistics->bare_size <= START_CODE_SIZE)
+      return table;
+  }
+  find_debug_frame (sections, module);
+  if (sections->debug_frame == NULL)
+    return table;
+  g_free (table);
+  input.debug_frame
+      = g_bytes_get_data (sections->debug_frame, &input.debug_frame_size);
+  return pyro_cfi_compile (&input, modules->rules, statistics);
+}
+
 static SharedTable *
-compile_table (PyroModules *modules, const PyroModule *module, GBytes *section,
-               guint64 address)
+compile_table (PyroModules *modules, const PyroLoadedModule *loaded,
+               const PyroModule *module, Sections *sections)
 {
   SharedTable *shared = g_new0 (SharedTable, 1);
   PyroModulesStatistics *totals = &modules->statistics;
-  PyroCfiStatistics statistics;
-  PyroCfiInput input = { 0 };
+  PyroCfiStatistics statistics = { 0 };
+  gint64 before = g_get_monotonic_time ();
 
+  if (!sections->eh_frame_known)
+    sections->eh_frame = pyro_eh_frame_copy (loaded, &sections->address);
+  sections->eh_frame_known = TRUE;
   shared->ref_count = 1;
-  if (section == NULL)
-    return shared;
-  input.data = g_bytes_get_data (section, &input.size);
-  input.address = address;
-  input.segment_start = module->start;
-  input.segment_limit = module->limit;
-  shared->table = pyro_cfi_compile (&input, modules->rules, &statistics);
+  shared->table = compile_sections (modules, module, sections, &statistics);
   totals->n_fdes += statistics.n_fdes;
   totals->n_skipped += statistics.n_skipped;
   totals->n_truncated += statistics.n_truncated;
   totals->n_unsupported += statistics.n_unsupported;
+  totals->compile_ns += (guint64)(g_get_monotonic_time () - before) * 1000;
   return shared;
 }
 
@@ -252,9 +306,7 @@ compile_table (PyroModules *modules, const PyroModule *module, GBytes *section,
 static void
 add_loaded (PyroModules *modules, const PyroLoadedModule *loaded, GArray *list)
 {
-  GBytes *section = NULL;
-  gboolean has_looked = FALSE;
-  guint64 address = 0;
+  Sections sections = { 0 };
   guint i;
 
   for (i = 0; i < loaded->segments->len; i++) {
@@ -269,23 +321,14 @@ add_loaded (PyroModules *modules, const PyroLoadedModule *loaded, GArray *list)
         segment->start, segment->limit, segment->file_offset);
     if (modules->with_tables) {
       entry.table = ref_known_table (modules, entry.module);
-      if (entry.table == NULL) {
-        gint64 before = g_get_monotonic_time ();
-
-        if (!has_looked)
-          section = pyro_eh_frame_copy (loaded, &address);
-        has_looked = TRUE;
-        entry.table = compile_table (modules, entry.module, section, address);
-        modules->statistics.compile_ns
-            += (guint64)(g_get_monotonic_time () - before) * 1000;
-      }
+      if (entry.table == NULL)
+        entry.table = compile_table (modules, loaded, entry.module, &sections);
     }
     if (strcmp (entry.module->path, "[vdso]") == 0)
       modules->signal_return = pyro_find_signal_return (loaded);
     g_array_append_val (list, entry);
   }
-  if (section != NULL)
-    g_bytes_unref (section);
+  sections_clear (&sections);
 }
 
 static gint

@@ -424,42 +424,120 @@ test_empty (Fixture *f, gconstpointer data)
 }
 
 /* DWARF's own section differs in ids, pointers and the CIE's version. */
-static void
-test_debug_frame (Fixture *f, gconstpointer data)
+static guint
+put_debug_cie (GByteArray *out)
 {
-  PyroCfiInput input = { .is_debug_frame = TRUE,
+  guint start = out->len;
+
+  put_u32 (out, 0);
+  put_u32 (out, 0xffffffff);
+  put_u8 (out, 4);
+  put_u8 (out, 0); /* no augmentation */
+  put_u8 (out, 8); /* address size */
+  put_u8 (out, 0); /* no segment selectors */
+  put_u8 (out, 1);
+  put_u8 (out, 0x78);
+  put_u8 (out, 16);
+  g_byte_array_append (out, (const guint8 *)USUAL_START, 5);
+  end_entry (out, start);
+  return start;
+}
+
+/* 1: CFA 16 */
+static void
+put_debug_fde (GByteArray *out, guint cie, guint64 address, guint64 length)
+{
+  guint start = out->len;
+
+  put_u32 (out, 0);
+  put_u32 (out, cie);
+  put_u64 (out, address);
+  put_u64 (out, length);
+  g_byte_array_append (out, (const guint8 *)"\x41\x0e\x10", 3);
+  end_entry (out, start);
+}
+
+static void
+compile_both (Fixture *f, const GByteArray *debug_frame, guint64 bias)
+{
+  PyroCfiInput input = { .data = f->section->data,
+                         .size = f->section->len,
+                         .address = SECTION_ADDRESS,
+                         .debug_frame = debug_frame->data,
+                         .debug_frame_size = debug_frame->len,
+                         .bias = bias,
                          .segment_start = TEXT,
                          .segment_limit = TEXT + TEXT_SIZE };
-  guint start = f->section->len;
 
-  put_u32 (f->section, 0);
-  put_u32 (f->section, 0xffffffff);
-  put_u8 (f->section, 4);
-  put_u8 (f->section, 0); /* no augmentation */
-  put_u8 (f->section, 8); /* address size */
-  put_u8 (f->section, 0); /* no segment selectors */
-  put_u8 (f->section, 1);
-  put_u8 (f->section, 0x78);
-  put_u8 (f->section, 16);
-  g_byte_array_append (f->section, (const guint8 *)USUAL_START, 5);
-  end_entry (f->section, start);
-  start = f->section->len;
-  put_u32 (f->section, 0);
-  put_u32 (f->section, 0); /* the CIE's offset */
-  put_u64 (f->section, TEXT + 0x40);
-  put_u64 (f->section, 0x20);
-  g_byte_array_append (f->section, (const guint8 *)"\x41\x0e\x10", 3);
-  end_entry (f->section, start);
-
-  input.data = f->section->data;
-  input.size = f->section->len;
   f->table = pyro_cfi_compile (&input, f->rules, &f->statistics);
   f->segment.start = TEXT;
   f->segment.limit = TEXT + TEXT_SIZE;
   pyro_segment_set_table (&f->segment, f->table);
+}
+
+static void
+test_debug_frame (Fixture *f, gconstpointer data)
+{
+  GByteArray *debug_frame = g_byte_array_new ();
+  guint cie = put_debug_cie (debug_frame);
+
+  put_debug_fde (debug_frame, cie, 0x1040, 0x20);
+  compile_both (f, debug_frame, TEXT - 0x1000);
+  g_assert_cmphex (rule_at (f, 0x3f), ==, PYRO_SPECIAL_NONE);
   g_assert_cmphex (rule_at (f, 0x40), ==, SP_RULE (8, 0));
   g_assert_cmphex (rule_at (f, 0x41), ==, SP_RULE (16, 0));
   g_assert_cmphex (rule_at (f, 0x60), ==, PYRO_SPECIAL_NONE);
+  g_assert_cmpuint (f->statistics.n_fdes, ==, 1);
+  g_byte_array_unref (debug_frame);
+}
+
+/* Functions that are in both, or overlap, are as .eh_frame has them. */
+static void
+test_both_sections (Fixture *f, gconstpointer data)
+{
+  GByteArray *debug_frame = g_byte_array_new ();
+  guint cie = put_usual_cie (f->section);
+
+  PUT_FDE (f->section, cie, TEXT + 0x100, 0x20, "\x41\x0e\x20");
+  PUT_FDE (f->section, cie, TEXT + 0x200, 0x20, "\x41\x0e\x20");
+  PUT_FDE (f->section, cie, TEXT + 0x300, 0x20, "\x41\x0e\x20");
+  cie = put_debug_cie (debug_frame);
+  put_debug_fde (debug_frame, cie, TEXT + 0x310, 0x20); /* overlaps */
+  put_debug_fde (debug_frame, cie, TEXT + 0x120, 0x20);
+  put_debug_fde (debug_frame, cie, TEXT + 0x100, 0x20); /* the same */
+  put_debug_fde (debug_frame, cie, TEXT + 0x200, 0x30); /* longer */
+  put_debug_fde (debug_frame, cie, TEXT + 0x1f0, 0x11); /* overlaps */
+  put_debug_fde (debug_frame, cie, TEXT + 0x80, 0x300); /* has all in it */
+  compile_both (f, debug_frame, 0);
+  g_assert_cmphex (rule_at (f, 0x90), ==, PYRO_SPECIAL_NONE);
+  g_assert_cmphex (rule_at (f, 0x101), ==, SP_RULE (32, 0));
+  g_assert_cmphex (rule_at (f, 0x120), ==, SP_RULE (8, 0));
+  g_assert_cmphex (rule_at (f, 0x121), ==, SP_RULE (16, 0));
+  g_assert_cmphex (rule_at (f, 0x140), ==, PYRO_SPECIAL_NONE);
+  g_assert_cmphex (rule_at (f, 0x1f1), ==, PYRO_SPECIAL_NONE);
+  g_assert_cmphex (rule_at (f, 0x201), ==, SP_RULE (32, 0));
+  g_assert_cmphex (rule_at (f, 0x311), ==, SP_RULE (32, 0));
+  g_assert_cmphex (rule_at (f, 0x320), ==, PYRO_SPECIAL_NONE);
+  g_assert_cmpuint (f->statistics.n_fdes, ==, 4);
+  g_assert_cmpuint (f->statistics.n_skipped, ==, 0);
+  g_byte_array_unref (debug_frame);
+}
+
+/* Linkers leave the address 0 to what they removed (--gc-sections). Where text
+ * begins with the file, this would hide the functions there. */
+static void
+test_removed_functions (Fixture *f, gconstpointer data)
+{
+  GByteArray *debug_frame = g_byte_array_new ();
+  guint cie = put_debug_cie (debug_frame);
+
+  put_debug_fde (debug_frame, cie, 0, 0x100);
+  put_debug_fde (debug_frame, cie, 0x40, 0x20);
+  compile_both (f, debug_frame, TEXT);
+  g_assert_cmphex (rule_at (f, 0x1), ==, PYRO_SPECIAL_NONE);
+  g_assert_cmphex (rule_at (f, 0x41), ==, SP_RULE (16, 0));
+  g_assert_cmphex (rule_at (f, 0x60), ==, PYRO_SPECIAL_NONE);
+  g_byte_array_unref (debug_frame);
 }
 
 #define ADD(path, func) \
@@ -494,6 +572,8 @@ main (int argc, char **argv)
   ADD ("/cfi/a-section-may-be-cut-off-anywhere", test_cut_off);
   ADD ("/cfi/an-empty-section-gives-an-empty-table", test_empty);
   ADD ("/cfi/debug-frame-is-read-too", test_debug_frame);
+  ADD ("/cfi/eh-frame-wins-over-debug-frame", test_both_sections);
+  ADD ("/cfi/removed-functions-hide-nobody", test_removed_functions);
 #endif
   return g_test_run ();
 }

@@ -32,6 +32,12 @@ test_sections (void)
 
     if (input == NULL)
       continue;
+    if (i % 3 != 0) {
+      GByteArray *other = pyro_fuzz_cfi_with_debug_frame (input, i % 3 == 1);
+
+      g_byte_array_unref (input);
+      input = other;
+    }
     if (i % 8 != 0)
       pyro_mangle (rand, input, input);
     LLVMFuzzerTestOneInput (input->data, input->len);
