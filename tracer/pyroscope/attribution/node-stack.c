@@ -90,9 +90,9 @@ announce (PyroNodeStack *stack)
     /* New, or the child of a fork: nobody waits with the old one. */
     stack->announcement.tid = tid;
     stack->announcement.queued = 0;
+    stack->announcement.label = &stack->label;
+    stack->announcement.release = release;
   }
-  stack->announcement.label = &stack->label;
-  stack->announcement.release = release;
   pyro_threads_announce (&stack->announcement);
 }
 
