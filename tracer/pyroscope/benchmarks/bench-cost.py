@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """What tracers cost: CPU time of gst-launch-1.0 under each of them.
 
-bench-cost.py hooks     per buffer, in a pipeline that does nothing else
+bench-cost.py hooks     per buffer, in pipelines that do nothing else
 bench-cost.py sampling  as a share, in a pipeline that burns CPU all the time
 
 Runs are interleaved: in each round every tracer has one run, in an order that
@@ -72,51 +72,67 @@ def quartiles(values):
     return statistics.median(values), q[0], q[2]
 
 
+OURS = "pyroscope(server-url=,output-dir={folder}"
+
+# What a buffer passes; how often it is pushed; the slow tracers have but one.
+PATHS = {
+    "chain": ("fakesrc num-buffers={} ! " + "identity ! " * ELEMENTS
+              + "fakesink", ELEMENTS + 1),
+    "queue": ("fakesrc num-buffers={} ! queue ! fakesink", 2),
+    "tee": ("fakesrc num-buffers={} ! tee name=t ! fakesink async=false "
+            "t. ! fakesink async=false", 3),
+}
+SLOW = ("stats", "latency")
+
+
 def hooks(arguments):
     bench = Bench({
         "none": None,
         "empty, same hooks": "empty",
-        "pyroscope": "pyroscope(server-url=,output-dir={folder})",
-        "pyroscope, 1000 Hz":
-            "pyroscope(server-url=,output-dir={folder},sample-rate=1000)",
+        "pyroscope": OURS + ")",
+        "without thread-owners": OURS + ",thread-owners=false)",
+        "pyroscope, 1000 Hz": OURS + ",sample-rate=1000)",
         "stats": "stats",
         "latency": "latency(flags=pipeline+element)",
     }, arguments.rounds)
-    chain = " ! ".join(["identity"] * ELEMENTS)
+    paths = [arguments.path] if arguments.path else list(PATHS)
 
     def measure(name):
         # The slope: what a process costs once (start-up, unwind tables,
         # symbols at the end) is in both runs. The slow ones get fewer buffers.
-        count = arguments.buffers // (10 if name in ("latency", "stats") else 1)
-        pipeline = "fakesrc num-buffers={} ! " + chain + " ! fakesink"
-        return (bench.run(name, pipeline.format(3 * count))
-                - bench.run(name, pipeline.format(count))) / (2 * count) * 1e9
+        count = arguments.buffers // (10 if name in SLOW else 1)
+        return {path: (bench.run(name, PATHS[path][0].format(3 * count))
+                       - bench.run(name, PATHS[path][0].format(count)))
+                / (2 * count) * 1e9
+                for path in paths if name not in SLOW or path == "chain"}
 
     results = bench.interleave(measure)
-    print(f"fakesrc ! {ELEMENTS} x identity ! fakesink, "
-          f"{arguments.rounds} rounds")
-    print(f"{'tracer':20} {'CPU ns/buffer':>14} {'quartiles':>17} "
-          f"{'more than empty, ns/element and buffer':>40}")
-    empty = results["empty, same hooks"]
-    for name, values in results.items():
-        median, low, high = quartiles(values)
-        extra = statistics.median(
-            (value - base) / (ELEMENTS + 1)
-            for value, base in zip(values, empty))
-        shown = "" if name in ("none", "empty, same hooks") else f"{extra:.1f}"
-        print(f"{name:20} {median:14.0f} {low:8.0f}-{high:<8.0f} {shown:>40}")
+    for path in paths:
+        pipeline, pushes = PATHS[path]
+        print(f"{pipeline}: {pushes} pushes, {arguments.rounds} rounds")
+        print(f"{'tracer':21} {'CPU ns/buffer':>14} {'quartiles':>17} "
+              f"{'more than empty, ns/push':>26}")
+        empty = [values[path] for values in results["empty, same hooks"]]
+        for name, measured in results.items():
+            values = [each[path] for each in measured if path in each]
+            if not values:
+                continue
+            median, low, high = quartiles(values)
+            extra = statistics.median(
+                (value - base) / pushes for value, base in zip(values, empty))
+            shown = ("" if name in ("none", "empty, same hooks")
+                     else f"{extra:.1f}")
+            print(f"{name:21} {median:14.0f} {low:8.0f}-{high:<8.0f} "
+                  f"{shown:>26}")
 
 
 def sampling(arguments):
     bench = Bench({
         "none": None,
         "empty, same hooks": "empty",
-        "pyroscope": "pyroscope(server-url=,output-dir={folder})",
-        "pyroscope, 1000 Hz":
-            "pyroscope(server-url=,output-dir={folder},sample-rate=1000)",
-        "frame pointers":
-            "pyroscope(server-url=,output-dir={folder},"
-            "unwinder=frame-pointers)",
+        "pyroscope": OURS + ")",
+        "pyroscope, 1000 Hz": OURS + ",sample-rate=1000)",
+        "frame pointers": OURS + ",unwinder=frame-pointers)",
     }, arguments.rounds)
     count = arguments.buffers // 100
     pipeline = ("videotestsrc num-buffers={} ! "
@@ -150,6 +166,7 @@ def main():
     parser.add_argument("what", choices=["hooks", "sampling"])
     parser.add_argument("--rounds", type=int, default=11)
     parser.add_argument("--buffers", type=int, default=200000)
+    parser.add_argument("--path", choices=PATHS, help="only this one")
     arguments = parser.parse_args()
     for tracer in ("pyroscope", "empty"):
         if subprocess.run(["gst-inspect-1.0", tracer],
