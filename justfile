@@ -41,6 +41,10 @@ gstreamer-native version="":
 test-native *arguments:
     @exec gstreamer-native/test.sh "$@"
 
+# Build for aarch64 and run the tests of unwinding in emulation
+test-aarch64 *arguments:
+    @exec ci/aarch64.sh "$@"
+
 # Run a command, or a shell, in that GStreamer with our plugin and tool
 shell *command:
     @exec gstreamer-native/shell.sh "$@"

@@ -47,6 +47,9 @@ configure () {
       -Dtests=disabled) ;;
     debug) options=(--buildtype=debug -Doptimization=g -Dwerror=true
       -Dtests=enabled) ;;
+    # Optimized: it is emulated.
+    aarch64) options=(--buildtype=debugoptimized -Dwerror=true
+      -Dtests=enabled) ;;
     bench) options=(--buildtype=debugoptimized -Db_ndebug=true -Dtests=disabled
       -Dbenchmarks=enabled) ;;
     fuzz) options=(--buildtype=debugoptimized -Dtests=enabled -Db_lundef=false

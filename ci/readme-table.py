@@ -16,6 +16,7 @@ END = "<!-- end of dependencies -->"
 FOR = {"any": "running recipes", "build": "building", "demo": "the demo",
        "native": "GStreamer from source",
        "test": "the tests", "fuzz": "fuzz", "bench": "bench-unwind",
+       "aarch64": "test-aarch64",
        "lint": "lint and format"}
 
 

@@ -547,7 +547,6 @@ int
 main (int argc, char **argv)
 {
   g_test_init (&argc, &argv, NULL);
-#if defined(__x86_64__)
   ADD ("/cfi/a-prologue-gives-a-rule-for-each-instruction", test_prologue);
   ADD ("/cfi/the-last-byte-belongs-to-the-function", test_last_byte);
   ADD ("/cfi/each-fde-starts-from-its-own-cie", test_several_cies);
@@ -574,6 +573,5 @@ main (int argc, char **argv)
   ADD ("/cfi/debug-frame-is-read-too", test_debug_frame);
   ADD ("/cfi/eh-frame-wins-over-debug-frame", test_both_sections);
   ADD ("/cfi/removed-functions-hide-nobody", test_removed_functions);
-#endif
   return g_test_run ();
 }

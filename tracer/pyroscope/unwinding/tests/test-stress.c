@@ -24,6 +24,14 @@
 #include "registers.h"
 #include "throw.h"
 
+/* Percent of the walks: a module is there before its table, and longer where
+ * the processor is emulated. */
+#if defined(__x86_64__)
+#define MIN_COMPLETE 95
+#else
+#define MIN_COMPLETE 60
+#endif
+
 /* Signals to each worker in a second. */
 #define RATE 1000
 
@@ -215,7 +223,7 @@ test_anywhere (void)
     g_assert_cmpuint (workers[i].n_rounds, >, 10);
     g_assert_cmpuint (workers[i].n_walks, >, 20);
   }
-  g_assert_cmpfloat (complete, >, 95);
+  g_assert_cmpfloat (complete, >, MIN_COMPLETE);
 }
 
 /* What the other tests rely on: it is this allocator that everybody calls, and

@@ -477,7 +477,6 @@ int
 main (int argc, char **argv)
 {
   g_test_init (&argc, &argv, NULL);
-#if defined(__x86_64__)
   ADD ("/walk/a-chain-is-followed-to-its-root", test_plain);
   ADD ("/walk/a-call-may-end-its-function", test_call_at_the_end);
   ADD ("/walk/a-zero-return-address-is-the-root", test_zero_return_address);
@@ -497,6 +496,5 @@ main (int argc, char **argv)
   ADD ("/walk/the-cache-follows-the-tables", test_cache);
   ADD ("/walk/without-tables-the-leaf-is-all", test_nothing_known);
   ADD ("/walk/orcs-prologue-and-epilogue-are-exact", test_orc);
-#endif
   return g_test_run ();
 }
