@@ -32,6 +32,14 @@
 #define PYRO_COMMENT_TRUNCATED_REASON PYRO_COMMENT_TRUNCATED "."
 /* samples whose first step needed the leaf rescue */
 #define PYRO_COMMENT_RESCUED PYRO_COMMENT_STATS "rescued"
+/* sets of labels that lost the numbers of generated names, or all names,
+ * because there were more than max-label-sets */
+#define PYRO_COMMENT_SETS_NUMBERLESS PYRO_COMMENT_STATS "label-sets.numberless"
+#define PYRO_COMMENT_SETS_OTHERS PYRO_COMMENT_STATS "label-sets.others"
+/* how often an element lost them because the process had too many at once */
+#define PYRO_COMMENT_ELEMENTS_NUMBERLESS \
+  PYRO_COMMENT_STATS "elements.numberless"
+#define PYRO_COMMENT_ELEMENTS_NAMELESS PYRO_COMMENT_STATS "elements.nameless"
 
 /* How the samples were taken. */
 #define PYRO_COMMENT_SAMPLER "sampler."

@@ -5,6 +5,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "attribution/nodes.h"
+
 /* The stack, a note where frames are missing and one where it ends early. */
 #define MAX_FRAMES (PYRO_MAX_FRAMES + 2)
 
@@ -59,12 +61,14 @@ pyro_aggregate_new (void)
       = g_hash_table_new_full (entry_hash, entry_equal, g_free, NULL);
   aggregate->time_ns = g_get_real_time () * 1000;
   aggregate->monotonic_us = g_get_monotonic_time ();
+  aggregate->interval = pyro_nodes_begin_interval ();
   return aggregate;
 }
 
 void
 pyro_aggregate_free (PyroAggregate *aggregate)
 {
+  pyro_nodes_end_interval (aggregate->interval);
   g_hash_table_unref (aggregate->entries);
   g_free (aggregate);
 }

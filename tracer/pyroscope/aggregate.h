@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * What: the samples of one interval: equal stacks with equal labels are one.
- * Owner: an aggregate owns its entries; modules are borrowed and must live
- * longer.
- * Threads: filled by the collector, then given away whole to the delivery
- * thread: one thread at a time.
+ * Owner: an aggregate owns its entries, whose labels' names are known as long
+ * as it is there; modules are borrowed and must live longer. Threads: filled by
+ * the collector, then given away whole to the delivery thread: one thread at a
+ * time.
  */
 #pragma once
 
@@ -53,6 +53,7 @@ typedef struct {
   gint64 time_ns;      /* UNIX time of the start */
   gint64 monotonic_us; /* the same moment */
   gint64 duration_ns;  /* set when it is complete */
+  guint64 interval;    /* of pyro_nodes_begin_interval() */
   PyroAggregateStats stats;
 } PyroAggregate;
 

@@ -2,6 +2,7 @@
 
 #include "cpu-profile.h"
 
+#include "attribution/nodes.h"
 #include "delivery/series.h"
 #include "label-sets.h"
 #include "profile/profile-builder.h"
@@ -18,8 +19,8 @@
 
 struct _PyroCpuEncoder {
   gint refs;
-  guint labels; /* PyroLabelFlags */
-  guint max_label_sets;
+  PyroLabelHistory history;
+  PyroNodeTableStats nodes; /* when the last profile was made */
   gboolean element_frames;
   GArray *series;
   const gchar *unwinder;
@@ -88,8 +89,9 @@ pyro_cpu_encoder_new (const PyroSettings *settings, const gchar *unwinder)
   PyroCpuEncoder *encoder = g_new0 (PyroCpuEncoder, 1);
 
   encoder->refs = 1;
-  encoder->labels = settings->labels;
-  encoder->max_label_sets = settings->max_label_sets;
+  pyro_label_history_init (&encoder->history, settings->labels,
+                           settings->max_label_sets);
+  pyro_nodes_get_stats (&encoder->nodes);
   encoder->element_frames = settings->element_frames;
   encoder->series = pyro_series_new (settings, PYRO_CPU_PROFILE_NAME);
   encoder->unwinder = unwinder;
@@ -110,6 +112,7 @@ pyro_cpu_encoder_unref (PyroCpuEncoder *encoder)
     return;
   g_clear_pointer (&encoder->symbolizer, pyro_symbolizer_free);
   g_array_unref (encoder->series);
+  pyro_label_history_clear (&encoder->history);
   g_free (encoder);
 }
 
@@ -268,6 +271,34 @@ add_counter (PyroProfileBuilder *builder, const gchar *key, guint64 value)
 }
 
 static void
+add_counter_if_any (PyroProfileBuilder *builder, const gchar *key,
+                    guint64 value)
+{
+  if (value > 0)
+    add_counter (builder, key, value);
+}
+
+/* Bounds that were met. */
+static void
+add_lost_names (Encoding *encoding)
+{
+  PyroProfileBuilder *builder = encoding->builder;
+  PyroNodeTableStats before = encoding->encoder->nodes;
+  PyroNodeTableStats *now = &encoding->encoder->nodes;
+  const guint *n_sets = encoding->sets.n;
+
+  pyro_nodes_get_stats (now);
+  add_counter_if_any (builder, PYRO_COMMENT_SETS_NUMBERLESS,
+                      n_sets[PYRO_LABELS_NUMBERLESS]);
+  add_counter_if_any (builder, PYRO_COMMENT_SETS_OTHERS,
+                      n_sets[PYRO_LABELS_OTHERS]);
+  add_counter_if_any (builder, PYRO_COMMENT_ELEMENTS_NUMBERLESS,
+                      now->numberless - before.numberless);
+  add_counter_if_any (builder, PYRO_COMMENT_ELEMENTS_NAMELESS,
+                      now->nameless - before.nameless);
+}
+
+static void
 add_comments (Encoding *encoding, const PyroAggregate *aggregate, guint rate,
               const gchar *signal_name)
 {
@@ -296,6 +327,7 @@ add_comments (Encoding *encoding, const PyroAggregate *aggregate, guint rate,
     key = g_strconcat (PYRO_COMMENT_TRUNCATED_REASON, stack_ends[i].key, NULL);
     add_counter (builder, key, stats->ends[i]);
   }
+  add_lost_names (encoding);
   add_counter (builder, PYRO_COMMENT_RATE, rate);
   pyro_profile_builder_add_comment (builder, PYRO_COMMENT_UNWINDER,
                                     encoding->encoder->unwinder);
@@ -330,8 +362,8 @@ pyro_cpu_encoder_encode (PyroCpuEncoder *encoder,
   encoding.locations
       = g_hash_table_new_full (frame_hash, frame_equal, NULL, g_free);
 
-  pyro_label_sets_init (&encoding.sets, encoder->labels,
-                        encoder->max_label_sets, aggregate);
+  pyro_label_sets_init (&encoding.sets, &encoder->history, aggregate,
+                        g_get_monotonic_time ());
   pyro_profile_builder_set_time (builder, aggregate->time_ns,
                                  aggregate->duration_ns);
   g_hash_table_iter_init (&iter, aggregate->entries);

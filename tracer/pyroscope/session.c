@@ -144,8 +144,8 @@ end_interval (PyroSession *session, gint64 now)
   session->soon_end = 0;
   if (g_hash_table_size (aggregate->entries) == 0) {
     /* Nobody used the CPU: there is nothing to tell. */
-    pyro_aggregate_free (aggregate);
     session->aggregate = pyro_aggregate_new ();
+    pyro_aggregate_free (aggregate);
     return;
   }
 
@@ -536,7 +536,7 @@ pyro_session_fork_parent (void)
 {
   pyro_modules_fork_done (FALSE);
   pyro_interposition_fork_done (FALSE);
-  pyro_nodes_fork_done ();
+  pyro_nodes_fork_done (FALSE);
 }
 
 void
@@ -544,7 +544,7 @@ pyro_session_fork_child (PyroSession *session)
 {
   pyro_modules_fork_done (TRUE);
   pyro_interposition_fork_done (TRUE);
-  pyro_nodes_fork_done ();
+  pyro_nodes_fork_done (TRUE);
   pyro_threads_forget ();
   memset (&kept, 0, sizeof kept);
   if (session != NULL)

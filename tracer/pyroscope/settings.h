@@ -42,7 +42,7 @@ typedef struct {
   guint upload_interval; /* seconds */
   guint profiles;        /* PyroProfileFlags */
   guint labels;          /* PyroLabelFlags */
-  guint max_label_sets;  /* in one profile */
+  guint max_label_sets;  /* in the profiles of an hour */
   gboolean element_frames;
   gboolean thread_owners;
   guint unwinder;     /* PyroUnwinderKind */

@@ -179,7 +179,7 @@ note_use (GstElement *element)
   guint32 node = pyro_nodes_resolve_element (element);
 
   pyro_interposition_look ();
-  pyro_live_elements_add (element, node, pyro_nodes_get (node)->library);
+  pyro_live_elements_add (element, node, pyro_nodes_get_library (node));
 }
 
 static void

@@ -2,15 +2,10 @@
 
 #include "nodes.h"
 
-#include <string.h>
-
 #include "libraries.h"
 #include "live-elements.h"
-#include "numberless.h"
 
 guint pyro_nodes_epoch = 1;
-
-#define TOO_MANY "(too many elements)"
 
 /* A chain of ghost pads longer than this is a loop. */
 #define MAX_GHOSTS 32
@@ -22,19 +17,16 @@ typedef struct {
   guint places;       /* value of registry.places when it was resolved */
   gboolean through_ghost;
   guint ghosts; /* value of registry.ghosts, if THROUGH_GHOST */
+  gchar *name;  /* of an element that had no parent: it may be renamed */
 } Resolved;
 
 static struct {
   GMutex lock;
   GHashTable *by_object; /* GstPad or GstElement, not dereferenced → Resolved */
-  GHashTable *by_name;   /* "path\nfactory" → id */
-  /* By id; filled before the id is given away, so readers need no lock. */
-  PyroNode *nodes[PYRO_MAX_NODES];
-  guint32 n;
   guint changes; /* every change, also of objects that are not known yet */
   guint places;  /* a bin with its children was moved */
   guint ghosts;  /* a pad was linked that others may look through */
-} registry = { .n = 1 };
+} registry;      /* and the table of nodes */
 
 static void
 raise_epoch (void)
@@ -46,13 +38,14 @@ raise_epoch (void)
 }
 
 static void
-ensure_tables (void)
+resolved_free (gpointer data)
 {
-  if (registry.by_object != NULL)
-    return;
-  registry.by_object = g_hash_table_new_full (NULL, NULL, NULL, g_free);
-  registry.by_name
-      = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
+  Resolved *resolved = data;
+
+  pyro_node_table_unuse (resolved->nodes.own);
+  pyro_node_table_unuse (resolved->nodes.peer);
+  g_free (resolved->name);
+  g_free (resolved);
 }
 
 /* Called with the lock. */
@@ -158,41 +151,6 @@ find_library (GstElementFactory *factory)
   return library;
 }
 
-/* Called with the lock. LIBRARY is interned, the others are copied. */
-static guint32
-intern (const gchar *pipeline, const gchar *path, const gchar *element,
-        const gchar *factory, const gchar *library, gboolean numberless)
-{
-  g_autofree gchar *key = g_strconcat (path, "\n", factory, NULL);
-  guint32 id = GPOINTER_TO_UINT (g_hash_table_lookup (registry.by_name, key));
-  PyroNode *node;
-
-  if (id != 0)
-    return id;
-  if (registry.n >= PYRO_MAX_NUMBERED_NODES && !numberless) {
-    g_autofree gchar *short_pipeline = pyro_strip_numbers (pipeline);
-    g_autofree gchar *short_path = pyro_strip_numbers (path);
-    g_autofree gchar *short_element = pyro_strip_numbers (element);
-
-    return intern (short_pipeline, short_path, short_element, factory, library,
-                   TRUE);
-  }
-  if (registry.n >= PYRO_MAX_NODES - 1 && strcmp (path, TOO_MANY) != 0)
-    return intern ("", TOO_MANY, TOO_MANY, "", library, TRUE);
-
-  id = registry.n++;
-  node = g_new (PyroNode, 1);
-  node->pipeline = g_strdup (pipeline);
-  node->path = g_strdup (path);
-  node->element = g_strdup (element);
-  node->factory = g_strdup (factory);
-  node->library = library;
-  __atomic_store_n (&registry.nodes[id], node, __ATOMIC_RELEASE);
-  g_hash_table_insert (registry.by_name, g_steal_pointer (&key),
-                       GUINT_TO_POINTER (id));
-  return id;
-}
-
 /* What is known of OBJECT and still holds; else FALSE and in *CHANGES what a
  * later remember() wants to know. */
 static gboolean
@@ -202,7 +160,9 @@ look_up (gconstpointer object, PyroPadNodes *nodes, guint *changes)
   gboolean valid;
 
   g_mutex_lock (&registry.lock);
-  ensure_tables ();
+  if (registry.by_object == NULL)
+    registry.by_object
+        = g_hash_table_new_full (NULL, NULL, NULL, resolved_free);
   resolved = g_hash_table_lookup (registry.by_object, object);
   valid = resolved != NULL && resolved->places == registry.places
           && (!resolved->through_ghost || resolved->ghosts == registry.ghosts);
@@ -213,27 +173,39 @@ look_up (gconstpointer object, PyroPadNodes *nodes, guint *changes)
   return valid;
 }
 
-/* Unless anything changed since the look-up: what was found in between may
- * already be wrong. */
+/* Both ids keep their places, unless they have lost them: a thread may have
+ * slept in between. */
 static gboolean
-remember (gconstpointer object, const PyroPadNodes *nodes,
-          gboolean through_ghost, guint changes)
+use (const PyroPadNodes *nodes)
 {
-  gboolean unchanged;
+  if (nodes->own != 0 && !pyro_node_table_use (nodes->own))
+    return FALSE;
+  if (nodes->peer == 0 || pyro_node_table_use (nodes->peer))
+    return TRUE;
+  pyro_node_table_unuse (nodes->own);
+  return FALSE;
+}
 
-  g_mutex_lock (&registry.lock);
-  unchanged = registry.changes == changes;
-  if (unchanged) {
-    Resolved *resolved = g_new (Resolved, 1);
+/* Called with the lock. Unless anything changed since the look-up: what was
+ * found in between may already be wrong. NAME: transfer full. */
+static gboolean
+remember_locked (gconstpointer object, const PyroPadNodes *nodes,
+                 gboolean through_ghost, gchar *name, guint changes)
+{
+  Resolved *resolved;
 
-    resolved->nodes = *nodes;
-    resolved->places = registry.places;
-    resolved->through_ghost = through_ghost;
-    resolved->ghosts = registry.ghosts;
-    g_hash_table_insert (registry.by_object, (gpointer)object, resolved);
+  if (registry.changes != changes || !use (nodes)) {
+    g_free (name);
+    return FALSE;
   }
-  g_mutex_unlock (&registry.lock);
-  return unchanged;
+  resolved = g_new (Resolved, 1);
+  *resolved = (Resolved){ .nodes = *nodes,
+                          .places = registry.places,
+                          .through_ghost = through_ghost,
+                          .ghosts = registry.ghosts,
+                          .name = name };
+  g_hash_table_insert (registry.by_object, (gpointer)object, resolved);
+  return TRUE;
 }
 
 guint32
@@ -244,26 +216,31 @@ pyro_nodes_resolve_element (GstElement *element)
   g_autofree gchar *name = NULL;
   g_autoptr (GstElement) top = NULL;
   GstElementFactory *factory;
-  const gchar *library;
+  gboolean has_parent;
+  PyroNode names;
   PyroPadNodes nodes;
   guint changes;
 
   if (look_up (element, &nodes, &changes))
     return nodes.own;
 
+  has_parent = GST_OBJECT_PARENT (element) != NULL;
   path = describe_path (GST_OBJECT (element), &top, &pipeline);
   name = gst_object_get_name (GST_OBJECT (element));
   factory = gst_element_get_factory (element);
-  library = find_library (factory);
+  names
+      = (PyroNode){ .pipeline = pipeline != NULL ? pipeline : "",
+                    .path = path,
+                    .element = name != NULL ? name : "",
+                    .factory = factory != NULL ? GST_OBJECT_NAME (factory) : "",
+                    .library = find_library (factory) };
 
   g_mutex_lock (&registry.lock);
-  nodes.own = intern (
-      pipeline != NULL ? pipeline : "", path, name != NULL ? name : "",
-      factory != NULL ? GST_OBJECT_NAME (factory) : "", library, FALSE);
+  nodes.own = nodes.peer = pyro_node_table_intern (&names);
+  remember_locked (element, &nodes, FALSE, has_parent ? NULL : g_strdup (name),
+                   changes);
   g_mutex_unlock (&registry.lock);
-  nodes.peer = nodes.own;
-  remember (element, &nodes, FALSE, changes);
-  pyro_live_elements_add (element, nodes.own, library);
+  pyro_live_elements_add (element, nodes.own, names.library);
   /* So that pyro_nodes_check_name() knows that its name is in use. */
   if (top != NULL)
     pyro_nodes_resolve_element (top);
@@ -319,6 +296,7 @@ pyro_nodes_resolve_pad (GstPad *pad, PyroPadNodes *nodes)
 {
   guint epoch = pyro_nodes_get_epoch ();
   gboolean through_ghost = FALSE;
+  gboolean remembered;
   guint changes;
 
   if (look_up (pad, nodes, &changes))
@@ -327,21 +305,76 @@ pyro_nodes_resolve_pad (GstPad *pad, PyroPadNodes *nodes)
   nodes->peer = resolve_other_side (pad, &through_ghost);
   if (nodes->peer == 0)
     nodes->peer = nodes->own;
-  return remember (pad, nodes, through_ghost, changes) ? epoch : 0;
+  g_mutex_lock (&registry.lock);
+  remembered = remember_locked (pad, nodes, through_ghost, NULL, changes);
+  g_mutex_unlock (&registry.lock);
+  return remembered ? epoch : 0;
 }
 
 void
 pyro_nodes_check_name (GstElement *element)
 {
-  g_autofree gchar *name = NULL;
-  PyroPadNodes nodes;
-  guint changes;
+  g_autofree gchar *name = gst_object_get_name (GST_OBJECT (element));
+  const Resolved *resolved = NULL;
+  gboolean is_renamed;
 
-  if (!look_up (element, &nodes, &changes))
-    return;
-  name = gst_object_get_name (GST_OBJECT (element));
-  if (g_strcmp0 (name, pyro_nodes_get (nodes.own)->element) != 0)
+  g_mutex_lock (&registry.lock);
+  if (registry.by_object != NULL)
+    resolved = g_hash_table_lookup (registry.by_object, element);
+  is_renamed = resolved != NULL && resolved->name != NULL
+               && g_strcmp0 (resolved->name, name) != 0;
+  g_mutex_unlock (&registry.lock);
+  if (is_renamed)
     pyro_nodes_forget_place (element);
+}
+
+const PyroNode *
+pyro_nodes_ref (guint32 node)
+{
+  const PyroNode *names;
+
+  g_mutex_lock (&registry.lock);
+  names = pyro_node_table_ref (node);
+  g_mutex_unlock (&registry.lock);
+  return names;
+}
+
+const gchar *
+pyro_nodes_get_library (guint32 node)
+{
+  const gchar *library;
+
+  g_mutex_lock (&registry.lock);
+  library = pyro_node_table_get_library (node);
+  g_mutex_unlock (&registry.lock);
+  return library;
+}
+
+guint64
+pyro_nodes_begin_interval (void)
+{
+  guint64 interval;
+
+  g_mutex_lock (&registry.lock);
+  interval = pyro_node_table_begin_interval ();
+  g_mutex_unlock (&registry.lock);
+  return interval;
+}
+
+void
+pyro_nodes_end_interval (guint64 interval)
+{
+  g_mutex_lock (&registry.lock);
+  pyro_node_table_end_interval (interval);
+  g_mutex_unlock (&registry.lock);
+}
+
+void
+pyro_nodes_get_stats (PyroNodeTableStats *stats)
+{
+  g_mutex_lock (&registry.lock);
+  pyro_node_table_get_stats (stats);
+  g_mutex_unlock (&registry.lock);
 }
 
 void
@@ -351,26 +384,9 @@ pyro_nodes_fork_prepare (void)
 }
 
 void
-pyro_nodes_fork_done (void)
+pyro_nodes_fork_done (gboolean in_child)
 {
+  if (in_child)
+    pyro_node_table_end_all_intervals ();
   g_mutex_unlock (&registry.lock);
-}
-
-const PyroNode *
-pyro_nodes_get (guint32 node)
-{
-  if (node >= PYRO_MAX_NODES)
-    return NULL;
-  return __atomic_load_n (&registry.nodes[node], __ATOMIC_ACQUIRE);
-}
-
-guint
-pyro_nodes_get_n (void)
-{
-  guint n;
-
-  g_mutex_lock (&registry.lock);
-  n = registry.n - 1;
-  g_mutex_unlock (&registry.lock);
-  return n;
 }

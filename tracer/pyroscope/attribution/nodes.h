@@ -2,9 +2,10 @@
 /*
  * What: the elements that were seen: small ids for pads and elements, and the
  * names that belong to an id.
- * Owner: the registry owns nodes; they stay valid until the process ends.
+ * Owner: the registry holds the nodes of elements that exist, and many more;
+ * whoever wants a node's names has a reference.
  * Threads: resolve and forget from hooks, on any thread, with the object that
- * they are given alive; get from any thread.
+ * they are given alive; the rest from any thread.
  *
  * No object is dereferenced outside the hook that was given it. Ids survive
  * their element. An address that is used again is never mistaken: what was
@@ -15,22 +16,9 @@
 
 #include <gst/gst.h>
 
+#include "node-table.h"
+
 G_BEGIN_DECLS
-
-typedef struct {
-  const gchar *pipeline; /* topmost ancestor, if it is a bin; else "" */
-  const gchar *path;     /* "pipeline0/bin0/queue0" */
-  const gchar *element;  /* "queue0" */
-  const gchar *factory;  /* "queue", or "" */
-  const gchar *library;  /* its plugin's, as pyro_library_name(); "": it is in
-                          * the program itself */
-} PyroNode;
-
-/* An application that goes on making pipelines must not make the registry grow
- * for ever: past the first bound names lose their numbers ("queue12" →
- * "queue"), past the second all elements are "(too many elements)". */
-#define PYRO_MAX_NUMBERED_NODES 16384
-#define PYRO_MAX_NODES 32768
 
 typedef struct {
   guint32 own;  /* the element that the pad belongs to (for a ghost pad the
@@ -71,13 +59,23 @@ guint32 pyro_nodes_resolve_element (GstElement *element);
  * it may not. */
 guint pyro_nodes_resolve_pad (GstPad *pad, PyroPadNodes *nodes);
 
-/* Around fork(): no thread that will be missing in the child has the lock. */
+/* Names of a node; NULL for 0 or an id that is not known (any more). (transfer
+ * full) */
+const PyroNode *pyro_nodes_ref (guint32 node);
+
+/* The name of its plugin's library, interned, or "". */
+const gchar *pyro_nodes_get_library (guint32 node);
+
+/* The ids that label words of an interval have are known until its end, also if
+ * their elements go. Returns a number for the end. */
+guint64 pyro_nodes_begin_interval (void);
+void pyro_nodes_end_interval (guint64 interval);
+
+void pyro_nodes_get_stats (PyroNodeTableStats *stats);
+
+/* Around fork(): no thread that will be missing in the child has the lock, and
+ * no interval is still collected there. */
 void pyro_nodes_fork_prepare (void);
-void pyro_nodes_fork_done (void);
-
-/* Names of a node, NULL for 0 or an unknown id. */
-const PyroNode *pyro_nodes_get (guint32 node);
-
-guint pyro_nodes_get_n (void);
+void pyro_nodes_fork_done (gboolean in_child);
 
 G_END_DECLS

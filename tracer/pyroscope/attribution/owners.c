@@ -163,15 +163,16 @@ guint64
 pyro_owners_find (guint64 creator, gpointer start_routine, gpointer argument)
 {
   guint32 node = pyro_label_word_node (creator);
-  const PyroNode *names = pyro_nodes_get (node);
+  const gchar *name;
   const PyroLibraries *libraries;
   const PyroLibrary *start, *plugin;
   gboolean may_own, stack_tells = FALSE;
   guint32 from_stack = 0;
   guintptr start_address = 0;
 
-  if (names == NULL)
+  if (node == 0)
     return 0;
+  name = pyro_nodes_get_library (node);
   libraries = pyro_libraries_lock ();
   if (libraries == NULL) {
     pyro_libraries_unlock ();
@@ -186,10 +187,10 @@ pyro_owners_find (guint64 creator, gpointer start_routine, gpointer argument)
       || pyro_label_word_attribution (creator) == PYRO_ATTRIBUTION_INHERITED) {
     may_own = TRUE;
   } else {
-    plugin = pyro_libraries_find_name (libraries, names->library);
+    plugin = pyro_libraries_find_name (libraries, name);
     may_own = plugin != NULL
               && pyro_libraries_links (libraries, plugin, start, FALSE);
-    stack_tells = !may_own || !is_only_one (node, names->library);
+    stack_tells = !may_own || !is_only_one (node, name);
     start_address = start->start;
   }
   pyro_libraries_unlock ();

@@ -84,9 +84,10 @@ static const PyroSetting table[] = {
     .min = 1,
     .max = 10000,
     .unit = "sets",
-    .help = "Where one profile has more different sets of sample labels, "
-            "generated names lose their numbers: \"queue12\" becomes "
-            "\"queue\"." },
+    .help = "How many different sets of sample labels the profiles of an hour "
+            "may have. Of more, those that used the CPU least lose the numbers "
+            "of generated names, \"queue12\" becomes \"queue\"; where there "
+            "are still as many, names become \"(others)\"." },
   { .name = "element-frames",
     .type = PYRO_SETTING_BOOL,
     .offset = FIELD (element_frames),

@@ -130,12 +130,13 @@ gboolean
 pyro_captured_has_comment (const PyroCaptured *captured, const gchar *key,
                            const gchar *value)
 {
-  for (guint i = 0; i < captured->profiles->len; i++)
-    if (g_strcmp0 (pyro_profile_get_comment (
-                       g_ptr_array_index (captured->profiles, i), key),
-                   value)
-        == 0)
+  for (guint i = 0; i < captured->profiles->len; i++) {
+    const gchar *comment = pyro_profile_get_comment (
+        g_ptr_array_index (captured->profiles, i), key);
+
+    if (comment != NULL && (value == NULL || g_str_equal (comment, value)))
       return TRUE;
+  }
   return FALSE;
 }
 

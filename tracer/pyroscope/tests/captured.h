@@ -32,7 +32,7 @@ pyro_captured_cpu (const PyroCaptured *captured, ...) G_GNUC_NULL_TERMINATED;
 /* The different values of the label KEY, sorted. (transfer full) */
 GStrv pyro_captured_values (const PyroCaptured *captured, const gchar *key);
 
-/* Whether one of the captures has the comment KEY=VALUE. */
+/* Whether one of the captures has the comment KEY=VALUE; NULL: any VALUE. */
 gboolean pyro_captured_has_comment (const PyroCaptured *captured,
                                     const gchar *key, const gchar *value);
 

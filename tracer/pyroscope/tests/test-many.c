@@ -4,12 +4,17 @@
  * their pipeline plays.
  */
 
+#include <string.h>
+
+#include "profile/profile-comments.h"
 #include "profiled.h"
 
 #define N_ELEMENTS 500
 #define N_PIPELINES 64
 #define N_SHORT 12
 #define N_SWAPS 20
+#define N_ENDLESS 600
+#define MAX_SETS 20
 
 /* CPU time of threads without an element, but for the profiler's own threads
  * and the one that the test runs in. */
@@ -70,30 +75,128 @@ GST_START_TEST (of_500_elements_in_one_thread_each_has_its_own)
 }
 GST_END_TEST
 
-GST_START_TEST (elements_beyond_max_label_sets_lose_their_numbers)
+/* The tracer's bound for what follows; returns the one before. */
+static guint
+set_max_label_sets (guint max)
 {
-  g_autoptr (GstElement) pipeline = gst_pipeline_new ("bounded");
   g_autoptr (GObject) tracer = pyro_profiled_tracer ();
-  g_autoptr (PyroCaptured) captured = NULL;
-  g_auto (GStrv) names = NULL;
   guint before;
 
   g_object_get (tracer, "max-label-sets", &before, NULL);
-  g_object_set (tracer, "max-label-sets", 4, NULL);
+  g_object_set (tracer, "max-label-sets", max, NULL);
+  return before;
+}
+
+GST_START_TEST (elements_beyond_max_label_sets_lose_their_numbers)
+{
+  g_autoptr (GstElement) pipeline = gst_pipeline_new ("bounded");
+  g_autoptr (PyroCaptured) captured = NULL;
+  guint before = set_max_label_sets (4), n_numbered = 0;
+  guint64 cpu = 0;
+
   add_elements (pipeline, 20);
   for (guint i = 0; i < 20; i++) {
     g_autofree gchar *name = g_strdup_printf ("e%u", i);
 
-    set_cost (pipeline, name, 1000);
+    set_cost (pipeline, name, i == 7 ? 4000 : 1000);
   }
   captured = pyro_play_for (pipeline, 600);
-  g_object_set (tracer, "max-label-sets", before, NULL);
+  set_max_label_sets (before);
 
-  names = pyro_captured_values (captured, "element");
-  fail_if (g_strv_contains ((const gchar *const *)names, "e7"));
-  pyro_expect_time (captured, "element=e",
-                    pyro_captured_cpu (captured, "element", "e", NULL),
-                    pyro_used (pipeline), 3);
+  cpu = pyro_captured_cpu (captured, "element", "e", NULL);
+  for (guint i = 0; i < 20; i++) {
+    g_autofree gchar *name = g_strdup_printf ("e%u", i);
+    guint64 own = pyro_captured_cpu (captured, "element", name, NULL);
+
+    n_numbered += own > 0;
+    cpu += own;
+  }
+  /* What used most of the CPU has kept its name. */
+  fail_unless (pyro_captured_cpu (captured, "element", "e7", NULL) > 0);
+  fail_unless (n_numbered <= 4, "%u", n_numbered);
+  pyro_expect_time (captured, "element=e...", cpu, pyro_used (pipeline), 3);
+}
+GST_END_TEST
+
+static gsize
+read_resident_kb (void)
+{
+  g_autofree gchar *status = NULL;
+  const gchar *line;
+
+  fail_unless (g_file_get_contents ("/proc/self/status", &status, NULL, NULL));
+  line = strstr (status, "VmRSS:");
+  fail_unless (line != NULL);
+  return (gsize)g_ascii_strtoull (line + strlen ("VmRSS:"), NULL, 10);
+}
+
+/* An application that goes on making pipelines, with the names that GStreamer
+ * generates, or ones that have no number to lose. */
+static void
+expect_flat (const gchar *format, const gchar *others, const gchar *counter)
+{
+  const guint n = N_ENDLESS * pyro_profiled_scale ();
+  g_autoptr (PyroCaptured) captured = NULL;
+  g_auto (GStrv) paths = NULL;
+  g_auto (GStrv) threads = NULL;
+  guint before = set_max_label_sets (MAX_SETS);
+  gsize middle = 0, after;
+  guint64 used = 0, cpu;
+
+  pyro_profiled_begin ();
+  for (guint i = 0; i < n; i++) {
+    g_autofree gchar *name = g_strdup_printf (format, i);
+    g_autofree gchar *description = g_strdup_printf (
+        "pyroburnsrc name=source-%s buffers=3 data-cost=300 ! "
+        "pyroburn name=work-%s data-cost=300 ! fakesink name=sink-%s",
+        name, name, name);
+    g_autoptr (GstElement) pipeline = pyro_launch (name, description);
+    g_autoptr (GstBus) bus = gst_element_get_bus (pipeline);
+
+    pyro_play (pipeline);
+    gst_message_unref (
+        gst_bus_timed_pop_filtered (bus, GST_CLOCK_TIME_NONE, GST_MESSAGE_EOS));
+    gst_element_set_state (pipeline, GST_STATE_NULL);
+    used += pyro_used (pipeline);
+    if (i % 100 == 99)
+      pyro_profiled_emit ("flush");
+    if (i == n / 2)
+      middle = read_resident_kb ();
+  }
+  after = read_resident_kb ();
+  captured = pyro_profiled_end ();
+  set_max_label_sets (before);
+
+  paths = pyro_captured_values (captured, "path");
+  threads = pyro_captured_values (captured, "thread");
+  cpu = pyro_captured_cpu (captured, "path", others, NULL);
+  GST_INFO ("%u paths, %u threads; resident %" G_GSIZE_FORMAT
+            " kB, then %" G_GSIZE_FORMAT " kB; %s: %" G_GUINT64_FORMAT
+            " us of %" G_GUINT64_FORMAT,
+            g_strv_length (paths), g_strv_length (threads), middle, after,
+            others, cpu / 1000, used / 1000);
+  fail_unless (g_strv_length (paths) <= 2 * MAX_SETS + 1, "%u paths",
+               g_strv_length (paths));
+  fail_unless (g_strv_length (threads) <= 2 * MAX_SETS + 1, "%u threads",
+               g_strv_length (threads));
+  fail_unless (cpu > 0);
+  fail_unless (pyro_captured_has_comment (captured, counter, NULL), "no %s",
+               counter);
+  fail_unless (after < middle + middle / 10,
+               "%" G_GSIZE_FORMAT " kB resident, then %" G_GSIZE_FORMAT, middle,
+               after);
+}
+
+GST_START_TEST (pipelines_without_end_keep_memory_and_series_flat)
+{
+  expect_flat ("session-%u", "session/work-session",
+               PYRO_COMMENT_SETS_NUMBERLESS);
+}
+GST_END_TEST
+
+GST_START_TEST (names_that_have_no_number_to_lose_become_others)
+{
+  expect_flat ("session-%ux", "(others)", PYRO_COMMENT_SETS_OTHERS);
 }
 GST_END_TEST
 
@@ -317,6 +420,8 @@ make_suite (void)
   suite_add_tcase (suite, tcase);
   tcase_add_test (tcase, of_500_elements_in_one_thread_each_has_its_own);
   tcase_add_test (tcase, elements_beyond_max_label_sets_lose_their_numbers);
+  tcase_add_test (tcase, pipelines_without_end_keep_memory_and_series_flat);
+  tcase_add_test (tcase, names_that_have_no_number_to_lose_become_others);
   tcase_add_test (tcase, of_64_pipelines_at_once_each_has_its_own);
   tcase_add_test (tcase, pipelines_that_live_for_a_moment_are_not_missed);
   tcase_add_test (tcase, elements_that_come_and_go_or_are_renamed_keep_apart);

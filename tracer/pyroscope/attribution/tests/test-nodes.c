@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The registry of elements, told by the hooks what happens to them. */
 
+#include <malloc.h>
+
+#include "attribution/live-elements.h"
 #include "attribution/nodes.h"
 #include "witness.h"
 
@@ -26,28 +29,20 @@ link_pads (GstPad *a, GstPad *b)
                    GST_PAD_LINK_OK);
 }
 
-static const gchar *
-path_of_node (guint32 id)
-{
-  const PyroNode *node = pyro_nodes_get (id);
-
-  return node != NULL ? node->path : NULL;
-}
-
 /* The paths of a pad's own element and of the one on its other side. */
-#define assert_pad(pad, own_path, peer_path)                     \
-  do {                                                           \
-    PyroPadNodes answer;                                         \
-                                                                 \
-    pyro_nodes_resolve_pad (pad, &answer);                       \
-    g_assert_cmpstr (path_of_node (answer.own), ==, own_path);   \
-    g_assert_cmpstr (path_of_node (answer.peer), ==, peer_path); \
+#define assert_pad(pad, own_path, peer_path)                          \
+  do {                                                                \
+    PyroPadNodes answer;                                              \
+                                                                      \
+    pyro_nodes_resolve_pad (pad, &answer);                            \
+    g_assert_cmpstr (pyro_path_of_node (answer.own), ==, own_path);   \
+    g_assert_cmpstr (pyro_path_of_node (answer.peer), ==, peer_path); \
   } while (0)
 
 static const gchar *
 path_of (GstElement *element)
 {
-  return path_of_node (pyro_nodes_resolve_element (element));
+  return pyro_path_of_node (pyro_nodes_resolve_element (element));
 }
 
 static GstElement *
@@ -63,23 +58,29 @@ test_names (void)
   GstElement *bin = gst_bin_new ("b");
   GstElement *element = make ("identity", "e");
   const PyroNode *node;
+  guint32 id;
 
   add (pipeline, bin);
   add (bin, element);
-  node = pyro_nodes_get (pyro_nodes_resolve_element (element));
+  id = pyro_nodes_resolve_element (element);
+  node = pyro_nodes_ref (id);
   g_assert_cmpstr (node->pipeline, ==, "p");
   g_assert_cmpstr (node->path, ==, "p/b/e");
   g_assert_cmpstr (node->element, ==, "e");
   g_assert_cmpstr (node->factory, ==, "identity");
   g_assert_cmpstr (node->library, ==, "libgstcoreelements.so");
+  g_assert_true (node->library == pyro_nodes_get_library (id));
+  pyro_node_unref (node);
 
-  node = pyro_nodes_get (pyro_nodes_resolve_element (pipeline));
+  node = pyro_nodes_ref (pyro_nodes_resolve_element (pipeline));
   g_assert_cmpstr (node->pipeline, ==, "p");
   g_assert_cmpstr (node->path, ==, "p");
+  pyro_node_unref (node);
 
-  g_assert_null (pyro_nodes_get (0));
-  g_assert_null (pyro_nodes_get (PYRO_MAX_NODES));
-  g_assert_null (pyro_nodes_get (G_MAXUINT32));
+  g_assert_null (pyro_nodes_ref (0));
+  g_assert_null (pyro_nodes_ref (id + PYRO_MAX_NODES));
+  g_assert_null (pyro_nodes_ref (G_MAXUINT32));
+  g_assert_cmpstr (pyro_nodes_get_library (G_MAXUINT32), ==, "");
   gst_object_unref (pipeline);
 }
 
@@ -87,10 +88,11 @@ static void
 test_without_parent (void)
 {
   GstElement *element = gst_object_ref_sink (make ("identity", "alone"));
-  const PyroNode *node = pyro_nodes_get (pyro_nodes_resolve_element (element));
+  const PyroNode *node = pyro_nodes_ref (pyro_nodes_resolve_element (element));
 
   g_assert_cmpstr (node->pipeline, ==, "");
   g_assert_cmpstr (node->path, ==, "alone");
+  pyro_node_unref (node);
   gst_object_unref (element);
 }
 
@@ -120,8 +122,8 @@ test_equal_names (void)
 static void
 test_same_names_again (void)
 {
+  PyroNodeTableStats first, last;
   guint32 nodes[2];
-  guint n = 0;
 
   for (guint i = 0; i < 100; i++) {
     GstElement *pipeline = make_pipeline ("again");
@@ -132,10 +134,11 @@ test_same_names_again (void)
     if (i > 0)
       g_assert_cmpuint (nodes[1], ==, nodes[0]);
     else
-      n = pyro_nodes_get_n ();
+      pyro_nodes_get_stats (&first);
     gst_object_unref (pipeline);
   }
-  g_assert_cmpuint (pyro_nodes_get_n (), ==, n);
+  pyro_nodes_get_stats (&last);
+  g_assert_cmpuint (last.n, ==, first.n);
 }
 
 /* Whatever was known of an address goes with its object. The allocator gives an
@@ -349,6 +352,129 @@ test_answers_that_are_kept (void)
   gst_object_unref (element);
 }
 
+/* bounds */
+
+#define N_PIPELINES 8000
+
+static gboolean
+count (const PyroLiveElement *element, gpointer data)
+{
+  ++*(guint *)data;
+  return TRUE;
+}
+
+typedef struct {
+  PyroNodeTableStats nodes;
+  guint live;
+  gsize memory;
+} Size;
+
+static Size
+get_size (void)
+{
+  Size size = { 0 };
+
+  pyro_nodes_get_stats (&size.nodes);
+  pyro_live_elements_foreach (count, &size.live);
+#if defined(__GLIBC__) && (__GLIBC__ > 2 || __GLIBC_MINOR__ >= 33)
+  size.memory = mallinfo2 ().uordblks;
+#endif
+  return size;
+}
+
+/* An application that runs for long: its pipelines have the names that
+ * GStreamer generates. */
+static void
+test_thousands_of_pipelines (void)
+{
+  guint64 interval = pyro_nodes_begin_interval ();
+  Size before = get_size (), middle = { 0 }, after;
+
+  for (guint i = 0; i < N_PIPELINES; i++) {
+    GstElement *pipeline = make_pipeline (NULL);
+    GstElement *one = make ("identity", NULL), *two = make ("identity", NULL);
+    g_autoptr (GstPad) src = gst_element_get_static_pad (one, "src");
+    g_autoptr (GstPad) sink = gst_element_get_static_pad (two, "sink");
+    g_autofree gchar *path = NULL;
+    g_autofree gchar *other = NULL;
+
+    add (pipeline, one);
+    add (pipeline, two);
+    link_pads (src, sink);
+    path = g_strdup_printf ("%s/%s", GST_OBJECT_NAME (pipeline),
+                            GST_OBJECT_NAME (one));
+    other = g_strdup_printf ("%s/%s", GST_OBJECT_NAME (pipeline),
+                             GST_OBJECT_NAME (two));
+    assert_pad (src, path, other);
+    assert_pad (sink, other, path);
+    gst_object_unref (pipeline);
+    /* Ids from long ago are unknown, and nobody else's. */
+    if (i % 100 == 0) {
+      guint64 next = pyro_nodes_begin_interval ();
+
+      pyro_nodes_end_interval (interval);
+      interval = next;
+    }
+    if (i == N_PIPELINES * 3 / 4)
+      middle = get_size ();
+  }
+  after = get_size ();
+  pyro_nodes_end_interval (interval);
+  g_test_message ("nodes %u, %u, live %u, %u; memory %" G_GSIZE_FORMAT
+                  ", %" G_GSIZE_FORMAT,
+                  middle.nodes.n, after.nodes.n, middle.live, after.live,
+                  middle.memory, after.memory);
+  g_assert_cmpuint (after.nodes.n, <=, PYRO_MAX_NUMBERED_NODES);
+  g_assert_cmpuint (after.nodes.n_in_use, ==, before.nodes.n_in_use);
+  g_assert_cmpuint (after.nodes.replaced, >, before.nodes.replaced);
+  g_assert_cmpuint (after.nodes.numberless, ==, before.nodes.numberless);
+  g_assert_cmpuint (after.live, ==, before.live);
+  g_assert_cmpuint (after.memory, <,
+                    middle.memory + middle.memory / 50 + 256 * 1024);
+}
+
+/* More elements at once than there are places for names with numbers. */
+static void
+test_many_live_elements (void)
+{
+  const guint n = PYRO_MAX_NUMBERED_NODES + 2000;
+  g_autofree GstElement **elements = g_new (GstElement *, n);
+  GstElement *pipeline = make_pipeline ("full");
+  guint n_short = 0, epoch;
+
+  for (guint i = 0; i < n; i++) {
+    g_autofree gchar *name = g_strdup_printf ("live%u", i);
+    const gchar *path;
+
+    elements[i] = gst_object_ref_sink (make ("identity", name));
+    path = path_of (elements[i]);
+    if (!g_str_equal (path, name)) {
+      g_assert_cmpstr (path, ==, "live");
+      n_short++;
+    }
+  }
+  g_assert_cmpuint (n_short, >=, 1000);
+  g_assert_cmpuint (n_short, <=, 2100);
+
+  /* A name that has lost its number was not changed by anybody. */
+  epoch = pyro_nodes_get_epoch ();
+  for (guint i = 0; i < n; i++)
+    pyro_nodes_check_name (elements[i]);
+  g_assert_cmpuint (pyro_nodes_get_epoch (), ==, epoch);
+
+  for (guint i = 0; i < n; i++)
+    gst_object_unref (elements[i]);
+  /* With the elements their places are free. */
+  add (pipeline, make ("identity", "new7"));
+  {
+    g_autoptr (GstElement) element
+        = gst_bin_get_by_name (GST_BIN (pipeline), "new7");
+
+    g_assert_cmpstr (path_of (element), ==, "full/new7");
+  }
+  gst_object_unref (pipeline);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -368,6 +494,9 @@ main (int argc, char **argv)
   ADD ("ghost-pads-are-looked-through", test_ghost_pads);
   ADD ("pads-without-a-parent-have-no-element", test_parentless_pads);
   ADD ("answers-are-kept-for-one-epoch", test_answers_that_are_kept);
+  ADD ("thousands-of-pipelines-leave-nothing-behind",
+       test_thousands_of_pipelines);
+  ADD ("more-live-elements-than-places", test_many_live_elements);
 #undef ADD
   return g_test_run ();
 }

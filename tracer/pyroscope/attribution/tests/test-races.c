@@ -259,10 +259,24 @@ run_loader (void *data)
   return NULL;
 }
 
+static gsize
+read_node (guint32 id)
+{
+  const PyroNode *node = pyro_nodes_ref (id);
+  gsize length;
+
+  if (node == NULL)
+    return 0;
+  length = strlen (node->path) + strlen (node->element);
+  pyro_node_unref (node);
+  return length;
+}
+
+/* Under the lock of live elements: no other. */
 static gboolean
 count_element (const PyroLiveElement *element, gpointer data)
 {
-  *(gsize *)data += strlen (pyro_nodes_get (element->node)->path);
+  *(gsize *)data += element->node;
   return TRUE;
 }
 
@@ -272,6 +286,7 @@ run_collector (void *data)
 {
   const guintptr pcs[] = { (guintptr)run_collector + 4, (guintptr)work + 4 };
   PyroAnnouncement *announced[MAX_ANNOUNCED];
+  guint64 interval = pyro_nodes_begin_interval ();
   gsize sum = 0;
   guint n = 0;
 
@@ -290,10 +305,8 @@ run_collector (void *data)
     }
     for (guint i = 0; i < n; i++) {
       guint64 label = pyro_announcement_get_label (announced[i]);
-      const PyroNode *node = pyro_nodes_get (pyro_label_word_node (label));
 
-      if (node != NULL)
-        sum += strlen (node->path) + strlen (node->element);
+      sum += read_node (pyro_label_word_node (label));
       if (__atomic_load_n (&announced[i]->ended_ns, __ATOMIC_ACQUIRE) != 0
           && !__atomic_load_n (&announced[i]->queued, __ATOMIC_ACQUIRE)) {
         announced[i]->release (announced[i]);
@@ -302,7 +315,8 @@ run_collector (void *data)
     }
     pyro_live_elements_foreach (count_element, &sum);
     sum += pyro_owners_guess (pcs, G_N_ELEMENTS (pcs));
-    sum += pyro_nodes_get_n ();
+    pyro_nodes_end_interval (interval);
+    interval = pyro_nodes_begin_interval ();
     g_usleep (200);
   }
   g_test_message ("the collector has read %" G_GSIZE_FORMAT " bytes", sum);

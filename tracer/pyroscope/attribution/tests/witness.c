@@ -60,13 +60,25 @@ pyro_witness_get_pauses (void)
 
 /* looking */
 
+const gchar *
+pyro_path_of_node (guint32 id)
+{
+  const PyroNode *node = pyro_nodes_ref (id);
+  const gchar *path;
+
+  if (node == NULL)
+    return NULL;
+  path = g_intern_string (node->path);
+  pyro_node_unref (node);
+  return path;
+}
+
 void
 pyro_assert_executing_at (const gchar *file, gint line, const gchar *path)
 {
   const PyroNodeStack *stack = pyro_own_node_stack;
   guint64 label = stack != NULL ? stack->label : 0;
-  const PyroNode *node = pyro_nodes_get (pyro_label_word_node (label));
-  const gchar *said = node != NULL ? node->path : NULL;
+  const gchar *said = pyro_path_of_node (pyro_label_word_node (label));
 
   if (g_strcmp0 (said, path) != 0)
     g_error ("%s:%d: the thread is said to execute %s, but it executes %s",

@@ -78,6 +78,9 @@ void pyro_feeder_free (GstPad *feeder);
 
 GstEvent *pyro_custom_event (GstEventType type);
 
+/* Interned; NULL: there is no such node. */
+const gchar *pyro_path_of_node (guint32 id);
+
 /* This thread is said to execute the element whose path is PATH, marked
  * `exact`; NULL: none. */
 #define pyro_assert_executing(path) \
