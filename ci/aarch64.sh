@@ -58,6 +58,7 @@ maps="/proc/self/task/*/maps is the host's"
 again='the program starts itself again, which the host would have to emulate'
 declare -A cannot=(
   [/stacks/nested-signals-on-an-alternate-stack]="qemu's way back from a handler is not the kernel's"
+  [/stacks/a-signal-on-an-alternate-stack-in-a-coroutine]="qemu's way back from a handler is not the kernel's"
   [/stacks/threads-on-their-own-memory]=$maps
   [/stacks/a-threads-own-stack-ends-at-its-control-block]=$maps
   [/stacks/only-readable-writable-mappings-are-stacks]=$maps

@@ -152,6 +152,18 @@ function pyro_test_wild_frame_pointer
         .cfi_endproc
 end_function pyro_test_wild_frame_pointer
 
+/* More than a row can say: 40 KiB. */
+function pyro_test_large_frame
+        .cfi_startproc
+        sub     $0xa008, %rsp
+        .cfi_def_cfa_offset 0xa010
+        call    pyro_test_wild_frame_pointer
+        add     $0xa008, %rsp
+        .cfi_def_cfa_offset 8
+        ret
+        .cfi_endproc
+end_function pyro_test_large_frame
+
 /* Its last instruction is a call that does not come back here. The function
  * behind it begins at once and has another frame. */
 function pyro_test_ends_in_call

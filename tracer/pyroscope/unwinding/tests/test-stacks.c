@@ -141,11 +141,14 @@ test_nested_signals (void)
 
 static ucontext_t main_context, coroutine_context;
 
+static int coroutine_signal = SIGUSR1;
+
 static __attribute__ ((noinline)) void
 coroutine (void)
 {
-  raise (SIGUSR1);
+  raise (coroutine_signal);
   swapcontext (&coroutine_context, &main_context);
+  not_a_tail_call++;
 }
 
 static void
@@ -182,6 +185,92 @@ test_coroutines (void)
   run_coroutine (mapped, size);
   munmap (mapped, size + 4096);
 }
+
+/* Three stacks: a handler's own, the coroutine's, and the thread's that nobody
+ * may come to. */
+static void
+test_coroutine_and_signals (void)
+{
+  static guint8 memory[256 * 1024] __attribute__ ((aligned (4096)));
+  stack_t alternate = { .ss_sp = memory, .ss_size = sizeof memory };
+  stack_t none = { .ss_flags = SS_DISABLE };
+  gsize size = 64 * 1024;
+  gpointer stack = g_malloc (size);
+
+  pyro_test_install (SIGUSR1, on_walk, 0);
+  pyro_test_install (SIGURG, inner_handler, 0);
+  pyro_test_install (SIGWINCH, outer_handler, SA_ONSTACK);
+  g_assert_no_errno (sigaltstack (&alternate, NULL));
+  coroutine_signal = SIGWINCH;
+  run_coroutine (stack, size);
+  coroutine_signal = SIGUSR1;
+  g_assert_true (crossed (inner_handler));
+  g_assert_true (crossed (outer_handler));
+  g_assert_no_errno (sigaltstack (&none, NULL));
+  g_free (stack);
+}
+
+#if defined(__x86_64__)
+
+static struct {
+  guint n_on_thread, n_in_coroutine, n_on_neither; /* complete */
+  guint n_on_both, n_incomplete;
+} switching;
+
+/* While swapcontext has the new stack pointer and not yet the new pc, it is
+ * called by whoever is on the new stack: nobody, if it is a new coroutine. */
+static void
+on_switch_step (const ucontext_t *context, const PyroTestTruth *truth,
+                gpointer data)
+{
+  pyro_test_walk (context, NULL, last.pcs, PYRO_MAX_FRAMES, &last.walk);
+  if (last.walk.end != PYRO_STACK_COMPLETE)
+    switching.n_incomplete++;
+  else if (crossed (coroutine))
+    *(crossed (pyro_test_step) ? &switching.n_on_both
+                               : &switching.n_in_coroutine)
+        += 1;
+  else
+    *(crossed (pyro_test_step) ? &switching.n_on_thread
+                               : &switching.n_on_neither)
+        += 1;
+}
+
+static void
+switch_there_and_back (gpointer data)
+{
+  swapcontext (&main_context, &coroutine_context);
+  not_a_tail_call++;
+}
+
+static void
+test_switch (void)
+{
+  gsize size = 64 * 1024;
+  gpointer stack = g_malloc (size);
+  struct sigaction ignore = { .sa_handler = SIG_IGN };
+
+  g_assert_no_errno (sigaction (SIGUSR1, &ignore, NULL));
+  memset (&switching, 0, sizeof switching);
+  getcontext (&coroutine_context);
+  coroutine_context.uc_stack.ss_sp = stack;
+  coroutine_context.uc_stack.ss_size = size;
+  coroutine_context.uc_link = &main_context;
+  makecontext (&coroutine_context, coroutine, 0);
+  pyro_test_refresh ();
+  pyro_test_step (switch_there_and_back, NULL, on_switch_step, NULL);
+  g_test_message ("%u stacks of the thread, %u of the coroutine, %u of neither",
+                  switching.n_on_thread, switching.n_in_coroutine,
+                  switching.n_on_neither);
+  g_assert_cmpuint (switching.n_on_both, ==, 0);
+  g_assert_cmpuint (switching.n_incomplete, ==, 0);
+  g_assert_cmpuint (switching.n_on_thread, >, 20);
+  g_assert_cmpuint (switching.n_in_coroutine, >, 20);
+  g_assert_cmpuint (switching.n_on_neither, <, 40);
+  g_free (stack);
+}
+
+#endif
 
 static __attribute__ ((noinline)) guint
 recurse (guint depth)
@@ -383,6 +472,12 @@ main (int argc, char **argv)
   g_test_add_func ("/stacks/nested-signals-on-an-alternate-stack",
                    test_nested_signals);
   g_test_add_func ("/stacks/coroutines", test_coroutines);
+  g_test_add_func ("/stacks/a-signal-on-an-alternate-stack-in-a-coroutine",
+                   test_coroutine_and_signals);
+#if defined(__x86_64__)
+  g_test_add_func ("/stacks/each-instruction-of-a-switch-of-coroutines",
+                   test_switch);
+#endif
   g_test_add_func ("/stacks/deep-recursion-keeps-its-root", test_recursion);
   g_test_add_func ("/stacks/threads-on-their-own-memory", test_threads);
   g_test_add_func ("/stacks/a-threads-own-stack-ends-at-its-control-block",

@@ -4,6 +4,7 @@
  * has to be exactly the calls that the processor has executed.
  */
 
+#include <dlfcn.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,6 +21,7 @@ void pyro_test_no_cfi_realigned (gpointer);
 void pyro_test_no_cfi_nested (gpointer);
 void pyro_test_wild_frame_pointer (gpointer);
 void pyro_test_ends_in_call (gpointer);
+void pyro_test_large_frame (gpointer);
 extern const char pyro_test_no_cfi_large_filled[];
 extern const char pyro_test_no_cfi_realigned_filled[];
 
@@ -272,6 +274,29 @@ test_ends_in_call (void)
 }
 
 static void
+test_large_frame (void)
+{
+  g_assert_cmpuint (step (pyro_test_large_frame, NULL, TRUE), ==, 0);
+}
+
+/* The register that a CFA is computed from is followed through callees. */
+static void
+test_saved_register (void)
+{
+  const char *path = g_getenv ("SAVED_REGISTER_MODULE");
+  void *handle = path != NULL ? dlopen (path, RTLD_NOW | RTLD_LOCAL) : NULL;
+  void (*func) (gpointer);
+
+  g_assert_nonnull (handle);
+  func = (void (*) (gpointer))dlsym (handle, "pyro_test_cfa_by_rbx");
+  g_assert_nonnull (func);
+  pyro_test_refresh ();
+  g_assert_cmpuint (step (func, NULL, TRUE), ==, 0);
+  dlclose (handle);
+  pyro_test_refresh ();
+}
+
+static void
 test_wild_frame_pointer (void)
 {
   g_assert_cmpuint (step (pyro_test_wild_frame_pointer, NULL, TRUE), ==, 0);
@@ -340,6 +365,9 @@ main (int argc, char **argv)
   g_test_add_func ("/steps/each-instruction-of-realigned-stacks",
                    test_realigned);
   g_test_add_func ("/steps/a-function-that-ends-in-a-call", test_ends_in_call);
+  g_test_add_func ("/steps/a-frame-too-large-for-a-row", test_large_frame);
+  g_test_add_func ("/steps/a-cfa-by-a-register-that-callees-save",
+                   test_saved_register);
   g_test_add_func ("/steps/a-wild-frame-pointer-with-cfi",
                    test_wild_frame_pointer);
   g_test_add_func ("/steps/functions-without-cfi-are-rescued-exactly",
