@@ -14,6 +14,7 @@ libgcc's unwinder.
 import ctypes
 import os
 import re
+import shutil
 import signal
 import struct
 import subprocess
@@ -78,6 +79,8 @@ def near(address, start):
 
 def perf(program, pipeline, seconds, mode):
     """Returns how many stacks there are, and how many are complete."""
+    if shutil.which("perf") is None:
+        raise Unavailable("there is no perf")
     with tempfile.TemporaryDirectory() as folder:
         data = f"{folder}/perf.data"
         player = Player(program, pipeline)
@@ -166,8 +169,6 @@ def main():
                 n_stacks, n_complete = measure(program, pipeline, seconds, mode)
                 share = 100 * n_complete / n_stacks if n_stacks else 0
                 result = f"{share:.1f} % of {n_stacks} stacks"
-            except FileNotFoundError as error:
-                result = f"not there: {error.filename}"
             except Unavailable as reason:
                 result = f"not measured: {reason}"
             print(f"  complete: {name} {mode}: {result}", flush=True)
