@@ -53,7 +53,7 @@ shell *command:
 pyroscope:
     @exec ci/pyroscope.sh
 
-# Measure what tracing and sampling cost, against other tracers (hooks, sampling, --rounds N)
+# Measure what tracing and sampling cost, against other tracers (hooks, sampling, --rounds N), or what making threads costs (owners)
 bench *arguments:
     @exec ci/bench.sh "$@"
 

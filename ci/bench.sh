@@ -4,11 +4,12 @@
 # with the benchmarks, then the ones that are named (both of them).
 # bench.sh unwind [SECONDS]: every unwinder on the same stacks, SECONDS for each
 # pipeline, and other profilers on the same pipelines.
+# bench.sh owners [ROUNDS]: what thread-owners adds to calls that make threads.
 . "$(dirname -- "$0")/common.sh"
 
 what=()
-if [[ ${1-} == unwind ]]; then
-  what=(unwind)
+if [[ ${1-} == unwind || ${1-} == owners ]]; then
+  what=("$1")
   shift
 fi
 while [[ ${1-} == hooks || ${1-} == sampling ]]; do
@@ -23,6 +24,9 @@ quietly "$target/.build-bench.log" ninja -C "$build"
 export GST_PLUGIN_PATH=$build/tracer/pyroscope:$build/tracer/pyroscope/benchmarks
 export GST_REGISTRY=$build/registry.bin
 for name in "${what[@]}"; do
+  if [[ $name == owners ]]; then
+    exec "$build/tracer/pyroscope/benchmarks/bench-owners" "$@"
+  fi
   if [[ $name == unwind ]]; then
     here=$build/tracer/pyroscope/benchmarks seconds=${1:-10}
     number=0

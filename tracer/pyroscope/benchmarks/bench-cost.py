@@ -86,7 +86,7 @@ SLOW = ("stats", "latency")
 
 
 def hooks(arguments):
-    bench = Bench({
+    tracers = {
         "none": None,
         "empty, same hooks": "empty",
         "pyroscope": OURS + ")",
@@ -94,17 +94,28 @@ def hooks(arguments):
         "pyroscope, 1000 Hz": OURS + ",sample-rate=1000)",
         "stats": "stats",
         "latency": "latency(flags=pipeline+element)",
-    }, arguments.rounds)
+    }
+    if arguments.quick:
+        tracers = {k: v for k, v in tracers.items() if k not in SLOW}
+    bench = Bench(tracers, arguments.rounds)
     paths = [arguments.path] if arguments.path else list(PATHS)
 
     def measure(name):
         # The slope: what a process costs once (start-up, unwind tables,
-        # symbols at the end) is in both runs. The slow ones get fewer buffers.
-        count = arguments.buffers // (10 if name in SLOW else 1)
-        return {path: (bench.run(name, PATHS[path][0].format(3 * count))
-                       - bench.run(name, PATHS[path][0].format(count)))
-                / (2 * count) * 1e9
-                for path in paths if name not in SLOW or path == "chain"}
+        # symbols at the end) is in both runs. The slow ones get fewer buffers;
+        # all paths have as many pushes.
+        slopes = {}
+        for path in paths:
+            if name in SLOW and path != "chain":
+                continue
+            pipeline, pushes = PATHS[path]
+            count = arguments.buffers * (ELEMENTS + 1) // pushes
+            if name in SLOW:
+                count //= 10
+            slopes[path] = (bench.run(name, pipeline.format(3 * count))
+                            - bench.run(name, pipeline.format(count))
+                            ) / (2 * count) * 1e9
+        return slopes
 
     results = bench.interleave(measure)
     for path in paths:
@@ -167,6 +178,8 @@ def main():
     parser.add_argument("--rounds", type=int, default=11)
     parser.add_argument("--buffers", type=int, default=200000)
     parser.add_argument("--path", choices=PATHS, help="only this one")
+    parser.add_argument("--quick", action="store_true",
+                        help="without the slow tracers")
     arguments = parser.parse_args()
     for tracer in ("pyroscope", "empty"):
         if subprocess.run(["gst-inspect-1.0", tracer],
