@@ -3,6 +3,7 @@
  * What a profile adds up to: the CPU clocks of the process.
  */
 
+#include <math.h>
 #include <time.h>
 
 #include "profiled.h"
@@ -78,6 +79,63 @@ GST_START_TEST (at_1000_hz_samples_add_up_to_the_clocks)
 }
 GST_END_TEST
 
+/* Threads that live for 200 ms: what they used before they had a timer, and
+ * after its last expiration, is in the sum. Where the last period of each
+ * thread ends is random: that is 0.41 periods, one standard error (the root of
+ * 1/6). */
+static void
+expect_the_clocks_of_short_pipelines (guint rate)
+{
+  /* Long enough that 0.5 % are four standard errors. */
+  const guint n_pipelines
+      = pyro_profiled_scale () < 3 ? 10 : 48 * pyro_profiled_scale ();
+  const guint n_threads = 3 * n_pipelines;
+  gdouble error_ns = 0.41 * GST_SECOND / rate * sqrt (n_threads);
+  g_autoptr (PyroCaptured) captured = NULL;
+  guint64 begin;
+  gdouble used, all, limit, with_element;
+
+  set_rate (rate);
+  pyro_profiled_begin ();
+  begin = process_time ();
+  for (guint i = 0; i < n_pipelines; i++) {
+    g_autoptr (GstElement) pipeline = pyro_launch (
+        "short", "pyroburnsrc data-cost=1000 ! pyroburn data-cost=1000 ! queue "
+                 "! pyroburn data-cost=2000 ! queue ! pyroburn data-cost=500 ! "
+                 "fakesink");
+
+    pyro_play (pipeline);
+    g_usleep (200000);
+    gst_element_set_state (pipeline, GST_STATE_NULL);
+  }
+  used = (gdouble)(process_time () - begin);
+  captured = pyro_profiled_end ();
+
+  all = (gdouble)pyro_captured_cpu (captured, NULL);
+  with_element
+      = all - (gdouble)pyro_captured_cpu (captured, "element", NULL, NULL);
+  limit = MAX (used * 0.005, 4 * error_ns);
+  GST_INFO ("short, %u Hz: %.1f ms told, %.1f ms used, %.2f %% with an element",
+            rate, all / 1e6, used / 1e6, with_element * 100 / all);
+  fail_unless (fabs (all - used) < limit,
+               "%.1f ms are told of %.1f; %.1f are allowed to differ",
+               all / 1e6, used / 1e6, limit / 1e6);
+  fail_unless (with_element > all * 0.9, "only %.1f %% carry an element",
+               with_element * 100 / all);
+}
+
+GST_START_TEST (at_100_hz_short_pipelines_add_up_to_the_clocks)
+{
+  expect_the_clocks_of_short_pipelines (100);
+}
+GST_END_TEST
+
+GST_START_TEST (at_1000_hz_short_pipelines_add_up_to_the_clocks)
+{
+  expect_the_clocks_of_short_pipelines (1000);
+}
+GST_END_TEST
+
 /* Two elements that are done at exactly 16 and 20 of every 20 ms of their
  * thread's CPU clock: a sampler with a fixed period of 10 ms sees the same two
  * moments for ever. (Where the CPU clock keeps step with a tick of 4 ms, the
@@ -105,6 +163,8 @@ make_suite (void)
   suite_add_tcase (suite, tcase);
   tcase_add_test (tcase, at_100_hz_samples_add_up_to_the_clocks);
   tcase_add_test (tcase, at_1000_hz_samples_add_up_to_the_clocks);
+  tcase_add_test (tcase, at_100_hz_short_pipelines_add_up_to_the_clocks);
+  tcase_add_test (tcase, at_1000_hz_short_pipelines_add_up_to_the_clocks);
   tcase_add_test (tcase, exactly_regular_work_is_not_mistaken);
   return suite;
 }
