@@ -15,8 +15,8 @@ BEGIN = "<!-- dependencies: from ci/packages.txt, by `just format` -->\n"
 END = "<!-- end of dependencies -->"
 FOR = {"any": "running recipes", "build": "building", "demo": "the demo",
        "native": "GStreamer from source",
-       "test": "the tests", "fuzz": "fuzz", "bench": "bench-unwind",
-       "aarch64": "test-aarch64",
+       "test": "the tests", "slow": "stress", "fuzz": "fuzz",
+       "bench": "bench-unwind", "aarch64": "test-aarch64",
        "lint": "lint and format"}
 
 

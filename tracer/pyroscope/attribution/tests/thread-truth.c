@@ -3,9 +3,12 @@
  * Preloaded: names each thread after the instance of the codec library whose
  * call made it, so that a profile's thread label says who owns the thread in
  * truth. What tells instances apart is handed to the library in the call: the
- * number of threads (x264), the codec (libavcodec, libvpx, libaom).
+ * number of threads (x264), the codec (libavcodec, libvpx, libaom). x265
+ * and OpenH264 are called by pointers: their threads have the name of the
+ * thread that made them, which is a queue's in front of the encoder.
  */
 #include <dlfcn.h>
+#include <execinfo.h>
 #include <link.h>
 #include <pthread.h>
 #include <stdarg.h>
@@ -81,6 +84,22 @@ begin (void *data)
   return thread.start (thread.argument);
 }
 
+/* The start routine may be another one by now: who calls does not change. */
+static int
+is_called_by_others (void)
+{
+  void *frames[8];
+  int n = backtrace (frames, 8);
+  Dl_info info;
+
+  for (int i = 0; i < n; i++)
+    if (dladdr (frames[i], &info) != 0 && info.dli_fname != NULL
+        && (strstr (info.dli_fname, "/libx265.so") != NULL
+            || strstr (info.dli_fname, "/libopenh264.so") != NULL))
+      return 1;
+  return 0;
+}
+
 int
 pthread_create (pthread_t *id, const pthread_attr_t *attributes,
                 void *(*start) (void *), void *argument)
@@ -88,15 +107,21 @@ pthread_create (pthread_t *id, const pthread_attr_t *attributes,
   static int (*real) (pthread_t *, const pthread_attr_t *, void *(*)(void *),
                       void *);
   Thread *thread;
+  char name[16] = "";
 
   if (real == NULL)
     real = dlsym (RTLD_NEXT, "pthread_create");
-  if (tag[0] == '\0')
+  if (tag[0] == '\0' && is_called_by_others ())
+    syscall (SYS_prctl, PR_GET_NAME, name, 0, 0, 0);
+  if (tag[0] == '\0' && name[0] == '\0')
     return real (id, attributes, start, argument);
   thread = malloc (sizeof *thread);
   thread->start = start;
   thread->argument = argument;
-  strcpy (thread->tag, tag);
+  if (tag[0] != '\0')
+    strcpy (thread->tag, tag);
+  else
+    snprintf (thread->tag, sizeof thread->tag, "t:%.13s", name);
   return real (id, attributes, begin, thread);
 }
 
