@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Every unwinder on the same stacks: those of real pipelines, where a timer
- * interrupts them. Each sample is walked by the tables three times (as the
- * tracer does, with what happens to be in the caches; again, warm; and after
- * the lines of the tables that it needs were flushed), then by libunwind's
- * unw_step and unw_backtrace, twice each, and by frame pointers. A stack is
- * complete if its outermost frame is where a thread begins.
+ * Every unwinder on stacks of real pipelines, where a timer interrupts them.
+ * One sample of a thread is given to the tracer's signal handler alone, with
+ * what happens to be in the processor's caches, and again, warm. The next one
+ * is walked by tables whose lines were flushed, by libunwind's unw_step and
+ * unw_backtrace, twice each, and by frame pointers. A stack is complete if its
+ * outermost frame is where a thread begins. Times are the processor's, of
+ * samples during which the kernel did not take it away.
  *
  * usage: bench-unwind [SECONDS-PER-PIPELINE [PIPELINE]]
  */
@@ -14,6 +15,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/time.h>
 #include <time.h>
 #include <x86intrin.h>
@@ -21,6 +23,7 @@
 #define UNW_LOCAL_ONLY
 #include <libunwind.h>
 
+#include "sampling/handler.h"
 #include "unwinding/memory-map.h"
 #include "unwinding/modules.h"
 #include "unwinding/reference-libunwind.h"
@@ -30,22 +33,24 @@
 #include "unwinding/tests/thread-start.h"
 
 #define MAX_SAMPLES 100000
+#define MAX_THREADS 512
+#define RING_SIZE 65536
 #define N_WARM 8
 
 typedef enum {
-  TABLES,      /* as the tracer does */
-  TABLES_WARM, /* the fastest of N_WARM repetitions */
-  TABLES_COLD, /* flushed */
-  STEP,        /* unw_step, the first time on this stack */
-  STEP_WARM,   /* the second */
-  BACKTRACE,   /* unw_backtrace, from the handler: its own frames count */
+  HANDLER,      /* as the tracer does, all of it */
+  HANDLER_WARM, /* the fastest of N_WARM repetitions */
+  TABLES_COLD,  /* flushed */
+  STEP,         /* unw_step, the first time on this stack */
+  STEP_WARM,    /* the second */
+  BACKTRACE,    /* unw_backtrace, from the handler: its own frames count */
   BACKTRACE_WARM,
   FRAME_POINTERS,
   N_WAYS,
 } Way;
 
 static const char *way_names[N_WAYS]
-    = { "tables, as sampled",   "tables, warm",    "tables, flushed",
+    = { "handler, as sampled",  "handler, warm",   "tables, flushed",
         "unw_step, first",      "unw_step, again", "unw_backtrace, first",
         "unw_backtrace, again", "frame pointers" };
 
@@ -54,11 +59,15 @@ typedef struct {
   guint16 frames[N_WAYS]; /* 0: not measured */
   guint8 complete[N_WAYS];
   guint8 rescued;
+  guint8 interrupted; /* no times */
 } Sample;
 
 static Sample *samples;
 static guint n_samples;
-static __thread PyroUnwindCache cache;
+static guint n_threads;
+static __thread gint thread_slot = -1;
+static __thread guint n_thread_samples;
+static __thread PyroUnwindCache cache; /* of the other walks */
 
 /* Every line that a walk over these pcs reads of the tables. */
 static void
@@ -101,9 +110,65 @@ ticks (void)
 }
 
 static void
-measure (Sample *sample, const ucontext_t *context)
+make_records (void)
 {
-  PyroUnwindSources sources = { .cache = &cache };
+  guint i;
+
+  for (i = 0; i < MAX_THREADS; i++) {
+    PyroThreadRecord *record = g_new0 (PyroThreadRecord, 1);
+
+    record->ring.data = g_malloc0 (RING_SIZE);
+    record->ring.capacity = RING_SIZE;
+    record->slot = i;
+    record->generation = 1;
+    pyro_thread_records[i] = record;
+  }
+  pyro_handler_set_unwinder (pyro_unwind_by_tables);
+}
+
+static guint64
+time_handler (PyroThreadRecord *record, ucontext_t *context)
+{
+  siginfo_t info = { .si_code = SI_TIMER };
+  guint64 begin;
+
+  info.si_value.sival_ptr
+      = GSIZE_TO_POINTER (pyro_cookie (record->slot, record->generation));
+  begin = ticks ();
+  pyro_handler (SIGPROF, &info, context);
+  return ticks () - begin;
+}
+
+static void
+measure_handler (Sample *sample, ucontext_t *context)
+{
+  PyroThreadRecord *record = pyro_thread_records[thread_slot];
+  PyroRawSample *raw;
+  guint i;
+
+  sample->ticks[HANDLER] = time_handler (record, context);
+  raw = pyro_ring_peek (&record->ring);
+  sample->frames[HANDLER] = sample->frames[HANDLER_WARM] = raw->depth;
+  sample->complete[HANDLER]
+      = raw->end == PYRO_STACK_COMPLETE
+        && pyro_test_is_thread_start (raw->pcs[raw->depth - 1]);
+  sample->rescued = (raw->flags & PYRO_SAMPLE_RESCUED) != 0;
+  pyro_ring_release (&record->ring, raw);
+
+  sample->ticks[HANDLER_WARM] = G_MAXUINT64;
+  for (i = 0; i < N_WARM; i++) {
+    sample->ticks[HANDLER_WARM]
+        = MIN (sample->ticks[HANDLER_WARM], time_handler (record, context));
+    pyro_ring_release (&record->ring, pyro_ring_peek (&record->ring));
+  }
+}
+
+static void
+measure_others (Sample *sample, const ucontext_t *context)
+{
+  PyroUnwindSources sources = { .tables = pyro_modules_published (),
+                                .map = pyro_memory_map_published (),
+                                .cache = &cache };
   uintptr_t pcs[PYRO_MAX_FRAMES];
   void *backtrace[PYRO_MAX_FRAMES];
   PyroStackBounds stack;
@@ -112,28 +177,10 @@ measure (Sample *sample, const ucontext_t *context)
   guint64 begin;
   guint i;
 
-  begin = ticks ();
-  sources.tables = pyro_modules_published ();
-  sources.map = pyro_memory_map_published ();
   pyro_registers_from_ucontext (&regs, context);
-  if (!pyro_memory_map_find_own_stack (sources.map, regs.sp, &stack))
+  if (!pyro_memory_map_find_own_stack (sources.map, NULL, regs.sp, &stack))
     return;
   pyro_unwind_by_tables (&sources, &regs, &stack, pcs, PYRO_MAX_FRAMES, &walk);
-  sample->ticks[TABLES] = ticks () - begin;
-  sample->frames[TABLES] = walk.depth;
-  sample->complete[TABLES] = walk.end == PYRO_STACK_COMPLETE
-                             && pyro_test_is_thread_start (pcs[walk.depth - 1]);
-  sample->rescued = walk.rescued;
-
-  sample->ticks[TABLES_WARM] = G_MAXUINT64;
-  sample->frames[TABLES_WARM] = walk.depth;
-  for (i = 0; i < N_WARM; i++) {
-    begin = ticks ();
-    pyro_unwind_by_tables (&sources, &regs, &stack, pcs, PYRO_MAX_FRAMES,
-                           &walk);
-    sample->ticks[TABLES_WARM]
-        = MIN (sample->ticks[TABLES_WARM], ticks () - begin);
-  }
 
   flush (sources.tables, pcs, walk.depth);
   memset (&cache, 0, sizeof cache);
@@ -178,9 +225,20 @@ static void
 on_tick (int signo, siginfo_t *info, void *context)
 {
   guint n = __atomic_fetch_add (&n_samples, 1, __ATOMIC_RELAXED);
+  struct rusage before, after;
 
-  if (n < MAX_SAMPLES)
-    measure (&samples[n], context);
+  if (n >= MAX_SAMPLES)
+    return;
+  if (thread_slot < 0)
+    thread_slot = (gint)(__atomic_fetch_add (&n_threads, 1, __ATOMIC_RELAXED)
+                         % MAX_THREADS);
+  getrusage (RUSAGE_THREAD, &before);
+  if (n_thread_samples++ % 2 == 0)
+    measure_handler (&samples[n], context);
+  else
+    measure_others (&samples[n], context);
+  getrusage (RUSAGE_THREAD, &after);
+  samples[n].interrupted = before.ru_nivcsw != after.ru_nivcsw;
 }
 
 static void
@@ -245,7 +303,7 @@ print_way (Way way, guint n)
   guint i, used = 0;
 
   for (i = 0; i < n; i++) {
-    if (samples[i].frames[way] == 0)
+    if (samples[i].frames[way] == 0 || samples[i].interrupted)
       continue;
     walks[used]
         = (gdouble)(samples[i].ticks[way] - MIN (clock, samples[i].ticks[way]))
@@ -271,7 +329,7 @@ complete_share (Way way, guint n)
   guint n_walked = 0, n_complete = 0, i;
 
   for (i = 0; i < n; i++) {
-    n_walked += way == TABLES || samples[i].frames[way] > 0;
+    n_walked += samples[i].frames[way] > 0;
     n_complete += samples[i].frames[way] > 0 && samples[i].complete[way];
   }
   return n_walked > 0 ? 100.0 * n_complete / n_walked : 0;
@@ -280,18 +338,22 @@ complete_share (Way way, guint n)
 static void
 print_results (const char *name, guint n)
 {
-  guint rescued = 0, depth = 0, i;
+  guint handled = 0, rescued = 0, depth = 0, interrupted = 0, i;
 
   for (i = 0; i < n; i++) {
+    handled += samples[i].frames[HANDLER] > 0;
     rescued += samples[i].rescued;
-    depth += samples[i].frames[TABLES];
+    depth += samples[i].frames[HANDLER];
+    interrupted += samples[i].interrupted;
   }
-  g_print ("\n%s: %u stacks of %.1f frames\n"
-           "  complete: tables %.2f %% (rescued leaves %.1f %%), unw_step "
+  g_print ("\n%s: %u stacks of %.1f frames, %u of %u samples interrupted\n"
+           "  complete: tables %.2f %% (rescued %.1f %%), unw_step "
            "%.1f %%, unw_backtrace %.1f %%, frame pointers %.1f %%\n",
-           name, n, n > 0 ? (gdouble)depth / n : 0, complete_share (TABLES, n),
-           n > 0 ? 100.0 * rescued / n : 0, complete_share (STEP, n),
-           complete_share (BACKTRACE, n), complete_share (FRAME_POINTERS, n));
+           name, handled, handled > 0 ? (gdouble)depth / handled : 0,
+           interrupted, n, complete_share (HANDLER, n),
+           handled > 0 ? 100.0 * rescued / handled : 0,
+           complete_share (STEP, n), complete_share (BACKTRACE, n),
+           complete_share (FRAME_POINTERS, n));
   g_print ("  %-22s %8s %9s %9s %9s %9s   (ns)\n", "", "a frame", "median",
            "p99", "p99.9", "max");
   for (i = 0; i < N_WAYS; i++)
@@ -382,6 +444,7 @@ main (int argc, char **argv)
   if (argc > 2)
     first = last = MIN ((gsize)g_ascii_strtoull (argv[2], NULL, 10), last);
   samples = g_new0 (Sample, MAX_SAMPLES);
+  make_records ();
   pyro_test_learn_thread_starts ();
   pyro_reference_libunwind_warm_up ();
   sigfillset (&action.sa_mask);

@@ -41,12 +41,12 @@ pyro_handler_set_previous (int signo, const struct sigaction *action)
 /* The map is the rule. A thread that is newer than the map has told its stack
  * itself. */
 static bool
-find_stack (PyroThreadRecord *record, const PyroMemoryMap *map, uintptr_t sp,
-            PyroStackBounds *stack)
+find_stack (PyroThreadRecord *record, const PyroUnwindSources *sources,
+            uintptr_t sp, PyroStackBounds *stack)
 {
   uintptr_t high;
 
-  if (pyro_memory_map_find_own_stack (map, sp, stack))
+  if (pyro_memory_map_find_own_stack (sources->map, sources->cache, sp, stack))
     return true;
   high = __atomic_load_n (&record->stack_high, __ATOMIC_ACQUIRE);
   if (sp >= record->stack_low && sp < high) {
@@ -58,13 +58,10 @@ find_stack (PyroThreadRecord *record, const PyroMemoryMap *map, uintptr_t sp,
 }
 
 static void
-walk_stack (PyroThreadRecord *record, const PyroRegisters *regs,
-            PyroRawSample *sample)
+walk_stack (PyroThreadRecord *record, const PyroUnwindSources *sources,
+            const PyroRegisters *regs, PyroRawSample *sample)
 {
   PyroUnwindFunc unwind = __atomic_load_n (&unwinder, __ATOMIC_ACQUIRE);
-  PyroUnwindSources sources = { .tables = pyro_modules_published (),
-                                .map = pyro_memory_map_published (),
-                                .cache = &record->unwind_cache };
   PyroStackBounds stack;
   PyroWalk walk;
 
@@ -75,11 +72,11 @@ walk_stack (PyroThreadRecord *record, const PyroRegisters *regs,
   sample->flags = 0;
   sample->end = PYRO_STACK_UNKNOWN_STACK;
 
-  if (unwind == NULL || sources.map == NULL)
+  if (unwind == NULL || sources->map == NULL)
     return;
-  if (!find_stack (record, sources.map, regs->sp, &stack))
+  if (!find_stack (record, sources, regs->sp, &stack))
     return;
-  unwind (&sources, regs, &stack, sample->pcs, PYRO_MAX_FRAMES, &walk);
+  unwind (sources, regs, &stack, sample->pcs, PYRO_MAX_FRAMES, &walk);
   sample->depth = walk.depth;
   sample->omitted = walk.omitted;
   sample->gap = walk.gap;
@@ -109,8 +106,14 @@ take_sample (PyroThreadRecord *record, const siginfo_t *info,
 {
   uint32_t weight = 1;
   uint64_t interval = __atomic_load_n (&record->interval_ns, __ATOMIC_RELAXED);
+  PyroUnwindSources sources = { .tables = pyro_modules_published (),
+                                .map = pyro_memory_map_published (),
+                                .cache = &record->unwind_cache };
   PyroRawSample *sample;
   PyroRegisters regs;
+
+  pyro_registers_from_ucontext (&regs, context);
+  pyro_unwind_prefetch (&sources, &regs);
 
   /* CPU timers expire with the kernel's tick: what could not be delivered in
    * between is in the overrun count (timer_getoverrun(2)). */
@@ -126,8 +129,7 @@ take_sample (PyroThreadRecord *record, const siginfo_t *info,
     return;
   }
 
-  pyro_registers_from_ucontext (&regs, context);
-  walk_stack (record, &regs, sample);
+  walk_stack (record, &sources, &regs, sample);
   copy_label (record, sample);
   sample->weight = weight;
   sample->nanoseconds = weight * interval;
@@ -153,7 +155,7 @@ pass_on (int signo, siginfo_t *info, void *context)
     ((void (*) (int))function) (signo);
 }
 
-void
+void PYRO_HOT
 pyro_handler (int signo, siginfo_t *info, void *context)
 {
   PyroThreadRecord *record = NULL;

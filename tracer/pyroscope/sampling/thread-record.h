@@ -10,6 +10,7 @@
 
 #include "ring.h"
 #include "turns.h"
+#include "unwinding/unwind-cache.h"
 
 typedef struct {
   PyroRing ring;

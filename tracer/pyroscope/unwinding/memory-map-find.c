@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Handler-safe: no lock, no allocation, no system call, no libc, no TLS. */
 
-#include "memory-map-layout.h"
+#include "unwind-cache.h"
 
 #define PAGE_SIZE 4096u
 
@@ -13,7 +13,7 @@
 #define RED_ZONE 0u
 #endif
 
-void
+void PYRO_HOT
 pyro_stack_bounds_within (uintptr_t sp, uintptr_t low, uintptr_t high,
                           PyroStackBounds *out)
 {
@@ -22,16 +22,14 @@ pyro_stack_bounds_within (uintptr_t sp, uintptr_t low, uintptr_t high,
   out->shift = 0;
 }
 
-bool
-pyro_memory_map_find_stack (const PyroMemoryMap *map, uintptr_t sp,
-                            PyroStackBounds *out)
+static const PyroStackMapping *PYRO_COLD
+find_mapping (const PyroMemoryMap *map, uintptr_t sp)
 {
   const PyroStackMapping *base;
-  uintptr_t bottom;
   size_t n;
 
   if (map == NULL || map->n_stacks == 0)
-    return false;
+    return NULL;
   base = map->stacks;
   n = map->n_stacks;
   while (n > 1) {
@@ -41,20 +39,52 @@ pyro_memory_map_find_stack (const PyroMemoryMap *map, uintptr_t sp,
       base += half;
     n -= half;
   }
-  if (sp < base->floor || sp >= base->limit)
-    return false;
+  return sp >= base->floor && sp < base->limit ? base : NULL;
+}
+
+static void
+bounds_in_mapping (const PyroStackMapping *mapping, uintptr_t sp,
+                   PyroStackBounds *out)
+{
   /* The page of sp is there even where the mapping has grown since. */
-  bottom = sp < base->start ? sp & ~(uintptr_t)(PAGE_SIZE - 1) : base->start;
-  pyro_stack_bounds_within (sp, bottom, base->limit, out);
-  return true;
+  uintptr_t bottom
+      = sp < mapping->start ? sp & ~(uintptr_t)(PAGE_SIZE - 1) : mapping->start;
+
+  pyro_stack_bounds_within (sp, bottom, mapping->limit, out);
 }
 
 bool
-pyro_memory_map_find_own_stack (const PyroMemoryMap *map, uintptr_t sp,
+pyro_memory_map_find_stack (const PyroMemoryMap *map, uintptr_t sp,
+                            PyroStackBounds *out)
+{
+  const PyroStackMapping *mapping = find_mapping (map, sp);
+
+  if (mapping == NULL)
+    return false;
+  bounds_in_mapping (mapping, sp, out);
+  return true;
+}
+
+bool PYRO_HOT
+pyro_memory_map_find_own_stack (const PyroMemoryMap *map,
+                                PyroUnwindCache *cache, uintptr_t sp,
                                 PyroStackBounds *out)
 {
-  if (!pyro_memory_map_find_stack (map, sp, out))
-    return false;
+  const PyroStackMapping *mapping;
+
+  if (map != NULL && cache != NULL && cache->map_generation == map->generation
+      && sp >= cache->stack.floor && sp < cache->stack.limit) {
+    mapping = &cache->stack;
+  } else {
+    mapping = find_mapping (map, sp);
+    if (mapping == NULL)
+      return false;
+    if (cache != NULL) {
+      cache->stack = *mapping;
+      cache->map_generation = map->generation;
+    }
+  }
+  bounds_in_mapping (mapping, sp, out);
 #if defined(__x86_64__)
   if (map->has_fsgsbase) {
     uintptr_t control_block;

@@ -17,7 +17,8 @@ typedef struct {
 } PyroStackMapping;
 
 struct _PyroMemoryMap {
-  size_t size; /* bytes, with everything below */
+  size_t size;         /* bytes, with everything below */
+  uint32_t generation; /* never 0, never the same twice */
   size_t n_stacks;
   size_t n_codes;
   bool has_fsgsbase;              /* rdfsbase may be executed */

@@ -26,6 +26,10 @@ struct _PyroMemoryWatch {
   GByteArray *text;       /* the file's text, kept for the next time */
 };
 
+/* Of all watches: a thread's cache outlives a watch. Written by the collector's
+ * thread. */
+static guint32 last_generation;
+
 typedef struct {
   GArray *stacks; /* of PyroStackMapping */
   GArray *codes;  /* of PyroCodeMapping */
@@ -251,6 +255,9 @@ pyro_memory_watch_refresh (PyroMemoryWatch *watch, bool *published)
     g_free (map);
     return true;
   }
+  if (++last_generation == 0)
+    last_generation = 1;
+  map->generation = last_generation;
   pyro_publish_memory_map (map);
   if (watch->current != NULL)
     g_ptr_array_add (watch->retired, watch->current);

@@ -65,8 +65,10 @@ bool pyro_memory_map_find_stack (const PyroMemoryMap *map, uintptr_t sp,
 /* As above, for the calling thread itself: high is clipped to the thread's
  * control block, which glibc and musl place at the top of each stack that
  * they start a thread on, so that a neighbouring mapping which the kernel
- * merged with the stack is never read. Handler-safe. */
-bool pyro_memory_map_find_own_stack (const PyroMemoryMap *map, uintptr_t sp,
+ * merged with the stack is never read. CACHE, which may be NULL, remembers the
+ * mapping: a thread seldom has more than one stack. Handler-safe. */
+bool pyro_memory_map_find_own_stack (const PyroMemoryMap *map,
+                                     PyroUnwindCache *cache, uintptr_t sp,
                                      PyroStackBounds *out);
 
 /* What a walk from SP may read of [LOW, HIGH), a stack that holds it.

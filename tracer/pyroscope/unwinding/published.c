@@ -6,7 +6,7 @@
 static const PyroUnwindTables *published_tables;
 static const PyroMemoryMap *published_map;
 
-const PyroUnwindTables *
+const PyroUnwindTables *PYRO_HOT
 pyro_modules_published (void)
 {
   return __atomic_load_n (&published_tables, __ATOMIC_ACQUIRE);
@@ -20,7 +20,7 @@ pyro_publish_tables (const PyroUnwindTables *tables)
   __atomic_store_n (&published_tables, tables, __ATOMIC_SEQ_CST);
 }
 
-const PyroMemoryMap *
+const PyroMemoryMap *PYRO_HOT
 pyro_memory_map_published (void)
 {
   return __atomic_load_n (&published_map, __ATOMIC_ACQUIRE);

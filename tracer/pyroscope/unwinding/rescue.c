@@ -3,7 +3,7 @@
 
 #include "rescue.h"
 
-#include "tables.h"
+#include "unwind-cache.h"
 
 /* x264's trellis functions keep 4.5 KiB of tables on the stack; no other
  * hand-written function seen here has more than 1 KiB. */
@@ -165,7 +165,7 @@ pyro_rescue_orc (const PyroUnwindSources *sources, const PyroCodeMapping *code,
                            &fp))
     return false;
 
-  segment = pyro_tables_find_segment (sources->tables, ra - 1);
+  segment = pyro_sources_find_segment (sources, ra - 1);
   if (segment == NULL
       || pyro_segment_find_rule (segment, ra - 1) == PYRO_SPECIAL_NONE)
     return false;
@@ -203,13 +203,17 @@ pyro_rescue_scan (const PyroUnwindSources *sources, const PyroFrame *frame,
                   uintptr_t *from, PyroFrame *caller)
 {
   const PyroUnwindTables *tables = sources->tables;
-  const PyroSegment *own, *segment;
+  const PyroSegment *segment;
+  PyroSegment own = { 0 };
   uintptr_t sp = frame->regs.sp;
   uintptr_t lowest, highest, slot, ra;
+  bool is_own;
 
   if (tables == NULL || tables->n_segments == 0)
     return false;
-  own = pyro_tables_find_segment (tables, frame->regs.pc);
+  segment = pyro_sources_find_segment (sources, frame->regs.pc);
+  if (segment != NULL)
+    own = *segment;
   lowest = tables->segments[0].start;
   highest = tables->segments[tables->n_segments - 1].limit;
   /* The caller's stack pointer was aligned before the call pushed RA below it.
@@ -223,14 +227,14 @@ pyro_rescue_scan (const PyroUnwindSources *sources, const PyroFrame *frame,
       return false;
     if (ra <= lowest || ra > highest)
       continue;
-    segment = own != NULL && ra > own->start && ra <= own->limit
-                  ? own
-                  : pyro_tables_find_segment (tables, ra - 1);
+    is_own = ra > own.start && ra <= own.limit;
+    segment = is_own ? &own : pyro_sources_find_segment (sources, ra - 1);
     /* The signal handler calls no such code, but it has left its frames on
      * every stack that it ever ran on. */
-    if (segment == NULL || (segment == tables->own && segment != own)
-        || !is_return_address (segment, slot, ra,
-                               segment == own && segment->readable))
+    if (segment == NULL
+        || (!is_own && tables->own != NULL
+            && segment->start == tables->own->start)
+        || !is_return_address (segment, slot, ra, is_own && own.readable))
       continue;
     *caller = *frame;
     caller->regs.pc = ra;

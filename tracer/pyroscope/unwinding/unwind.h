@@ -11,6 +11,11 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/* What every walk executes lies together, apart from the rest: at a sample it
+ * is in no cache. */
+#define PYRO_HOT __attribute__ ((hot, noinline))
+#define PYRO_COLD __attribute__ ((cold, noinline))
+
 /* Why a walk ended. Kept small: it travels in 8 bits of each sample. */
 typedef enum {
   PYRO_STACK_COMPLETE = 0,   /* reached the thread's start */
@@ -60,17 +65,7 @@ typedef struct {
 
 typedef struct _PyroUnwindTables PyroUnwindTables;
 typedef struct _PyroMemoryMap PyroMemoryMap;
-
-/* From pc to rule, for one thread: 2 KiB, zeroed at first. Only the thread's
- * own handler (or whoever walks on its behalf, one at a time) may use it. It is
- * never stale: it is emptied when the tables are of another generation. */
-#define PYRO_UNWIND_CACHE_SIZE 256
-typedef struct {
-  /* The pc without its low byte, which the entry's index tells, and the rule;
-   * 0: empty. */
-  uint64_t entries[PYRO_UNWIND_CACHE_SIZE];
-  uint32_t generation;
-} PyroUnwindCache;
+typedef struct _PyroUnwindCache PyroUnwindCache; /* unwind-cache.h */
 
 /* What a walk looks things up in. Each may be NULL: without tables nothing is
  * known of any code, without a map there is no JIT rescue and no way from an
@@ -104,3 +99,10 @@ pyro_unwind_by_frame_pointers (const PyroUnwindSources *sources,
                                const PyroRegisters *regs,
                                const PyroStackBounds *stack, uintptr_t *pcs,
                                unsigned max, PyroWalk *walk);
+
+/* Asks for what a walk from REGS will read, and reads nothing itself. A sample
+ * finds the caches of the processor filled with the application's data: waiting
+ * for one line of ours after another would take most of its time; asked for
+ * together, before anything else is done, they come together. */
+void pyro_unwind_prefetch (const PyroUnwindSources *sources,
+                           const PyroRegisters *regs);

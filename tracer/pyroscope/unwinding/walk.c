@@ -8,6 +8,7 @@
 #include "memory-map.h"
 #include "rescue.h"
 #include "tables.h"
+#include "unwind-cache.h"
 
 /* A walk that takes longer has lost its way, or is a recursion that nobody
  * wants to pay for at each sample: 4096 frames take some 20 µs. */
@@ -24,43 +25,29 @@
 /* An entry of the cache holds 22 bits of rule and 42 of pc >> 8. */
 #define CACHED_PC_LIMIT ((uintptr_t)1 << 50)
 
-/* A sample finds the caches of the processor filled with the application's
- * data. Waiting for one line of ours after another would take most of a walk's
- * time; asked for at once they come together. Bytes of the stack, of which a
- * walk over twenty frames reads two or three KiB. */
-#define PREFETCHED_STACK 2048
-
 static inline void
 prepare_cache (const PyroUnwindSources *sources)
 {
   PyroUnwindCache *cache = sources->cache;
   unsigned i;
 
-  if (cache == NULL || sources->tables == NULL)
+  if (cache == NULL || cache->tables_generation == sources->tables->generation)
     return;
-  if (cache->generation == sources->tables->generation) {
-    for (i = 0; i < sizeof cache->entries; i += CACHE_LINE)
-      __builtin_prefetch ((const char *)cache->entries + i);
-    return;
-  }
-  for (i = 0; i < PYRO_UNWIND_CACHE_SIZE; i++)
-    /* volatile: else the compiler may call memset. */
-    *(volatile uint64_t *)&cache->entries[i] = 0;
-  cache->generation = sources->tables->generation;
+  /* volatile: else the compiler may call memset. */
+  for (i = 0; i < PYRO_CACHED_RULES; i++)
+    *(volatile uint64_t *)&cache->rules[i] = 0;
+  for (i = 0; i < PYRO_CACHED_SEGMENTS; i++)
+    *(volatile uintptr_t *)&cache->segments[i].limit = 0;
+  cache->n_frames = 0;
+  cache->tables_generation = sources->tables->generation;
 }
 
-static inline void
-prefetch_stack (const PyroStackBounds *stack, uintptr_t sp)
+static uint32_t PYRO_HOT
+look_up_rule (const PyroUnwindSources *sources, uintptr_t pc)
 {
-  unsigned i;
+  const PyroUnwindTables *tables = sources->tables;
+  const PyroSegment *segment;
 
-  for (i = 0; i < PREFETCHED_STACK && stack->high - sp > i; i += CACHE_LINE)
-    __builtin_prefetch ((const void *)(sp + i + (uintptr_t)stack->shift));
-}
-
-static uint32_t
-look_up_rule (const PyroUnwindTables *tables, uintptr_t pc)
-{
   if (tables != NULL && pc == tables->context_start - 1)
     return PYRO_SPECIAL_ROOT;
 #if defined(__aarch64__)
@@ -69,25 +56,82 @@ look_up_rule (const PyroUnwindTables *tables, uintptr_t pc)
       && pc + 1 - tables->signal_return <= 8)
     return PYRO_SPECIAL_SIGNAL;
 #endif
-  return pyro_tables_find_rule (tables, pc);
+  segment = pyro_sources_find_segment (sources, pc);
+  return segment != NULL ? pyro_segment_find_rule (segment, pc)
+                         : PYRO_SPECIAL_UNKNOWN;
 }
 
-static inline uint32_t
+static uint32_t PYRO_HOT
 find_rule (const PyroUnwindSources *sources, uintptr_t pc)
 {
   PyroUnwindCache *cache = sources->cache;
-  unsigned index
-      = (unsigned)((pc ^ pc >> 8 ^ pc >> 16) % PYRO_UNWIND_CACHE_SIZE);
+  unsigned index = (unsigned)((pc ^ pc >> 8 ^ pc >> 16) % PYRO_CACHED_RULES);
   uint64_t tag = (uint64_t)(pc >> 8) << PYRO_ROW_RULE_BITS;
   uint32_t rule;
 
-  if (cache == NULL || sources->tables == NULL || pc >= CACHED_PC_LIMIT)
-    return look_up_rule (sources->tables, pc);
-  if ((cache->entries[index] & ~(uint64_t)PYRO_ROW_RULE_MASK) == tag
-      && cache->entries[index] != 0)
-    return (uint32_t)cache->entries[index] & PYRO_ROW_RULE_MASK;
-  rule = look_up_rule (sources->tables, pc);
-  cache->entries[index] = tag | rule;
+  if (cache == NULL || pc >= CACHED_PC_LIMIT)
+    return look_up_rule (sources, pc);
+  if ((cache->rules[index] & ~(uint64_t)PYRO_ROW_RULE_MASK) == tag
+      && cache->rules[index] != 0)
+    return (uint32_t)cache->rules[index] & PYRO_ROW_RULE_MASK;
+  rule = look_up_rule (sources, pc);
+  cache->rules[index] = tag | rule;
+  return rule;
+}
+
+/* Where a walk is in the one before, and what it leaves for the next. Most
+ * frames are the same ones at the same places, and their rules stand there one
+ * behind the other, where the table of rules by pc has a line for each. */
+typedef struct {
+  const PyroCachedFrame *at, *end;
+  PyroCachedFrame *next; /* NULL: leaves nothing */
+  uint32_t n_next;
+} History;
+
+static void
+history_init (History *history, PyroUnwindCache *cache)
+{
+  if (cache == NULL) {
+    history->at = history->end = NULL;
+    history->next = NULL;
+  } else {
+    history->at = cache->frames[cache->current];
+    history->end = history->at + cache->n_frames;
+    history->next = cache->frames[!cache->current];
+  }
+  history->n_next = 0;
+}
+
+static void
+history_finish (History *history, PyroUnwindCache *cache)
+{
+  if (cache == NULL)
+    return;
+  cache->current = !cache->current;
+  cache->n_frames = history->n_next;
+}
+
+static inline uint32_t
+find_rule_by_history (const PyroUnwindSources *sources, History *history,
+                      uintptr_t pc, uintptr_t sp)
+{
+  uint32_t cached_sp = PYRO_CACHED_SP (sp);
+  uint32_t rule;
+
+  while (history->at != history->end && history->at->sp < cached_sp)
+    history->at++;
+  if (__builtin_expect (history->at != history->end && history->at->pc == pc,
+                        1))
+    rule = history->at++->rule;
+  else
+    rule = find_rule (sources, pc);
+  if (history->next != NULL && history->n_next < PYRO_CACHED_FRAMES) {
+    PyroCachedFrame *next = &history->next[history->n_next++];
+
+    next->pc = pc;
+    next->sp = cached_sp;
+    next->rule = rule;
+  }
   return rule;
 }
 
@@ -216,7 +260,7 @@ load_signal_registers (PyroFrame *frame)
 #endif
 
 /* A signal interrupted this frame's callee, perhaps on another stack. */
-static PyroStackEnd
+static PyroStackEnd PYRO_COLD
 step_signal (const PyroUnwindSources *sources, PyroFrame *frame)
 {
   if (!load_signal_registers (frame))
@@ -272,7 +316,7 @@ load_from (const PyroFrame *frame, PyroFrom from, int32_t offset, uintptr_t cfa,
   }
 }
 
-static PyroStackEnd
+static PyroStackEnd PYRO_COLD
 step_by_indexed_rule (const PyroRule *rule, PyroFrame *frame)
 {
   uintptr_t base, cfa, ra, fp;
@@ -338,16 +382,17 @@ step_by_common_rule (uint32_t rule, PyroFrame *frame)
 
 /* Walks on from FRAME, whose pc is in BUFFER already, up to the root or to the
  * first frame that has no caller by the tables; that frame stays in *FRAME. */
-static PyroStackEnd
+static PyroStackEnd PYRO_HOT
 walk_by_rules (const PyroUnwindSources *sources, PyroFrame *frame,
-               PyroFrameBuffer *buffer)
+               History *history, PyroFrameBuffer *buffer)
 {
   unsigned steps;
 
   for (steps = 0; steps < MAX_STEPS; steps++) {
     /* A call may be the last instruction of its function: the return address
      * is then the next function's. */
-    uint32_t rule = find_rule (sources, frame->regs.pc - !frame->exact);
+    uint32_t rule = find_rule_by_history (
+        sources, history, frame->regs.pc - !frame->exact, frame->regs.sp);
     PyroStackEnd end;
 
     switch (rule & 3) {
@@ -395,12 +440,15 @@ static Lead
 follow (const PyroUnwindSources *sources, const PyroFrame *frame)
 {
   PyroFrame trial = *frame;
+  History history;
   PyroFrameBuffer nowhere;
   PyroStackEnd end;
 
   pyro_frame_buffer_init (&nowhere, NULL, 0);
   trial.crossed_signal = false;
-  end = walk_by_rules (sources, &trial, &nowhere);
+  history_init (&history, sources->cache);
+  history.next = NULL;
+  end = walk_by_rules (sources, &trial, &history, &nowhere);
   if (end == PYRO_STACK_TOO_DEEP
       || (end == PYRO_STACK_COMPLETE && trial.regs.pc != 0))
     return trial.crossed_signal ? LEADS_THROUGH_SIGNAL : LEADS_TO_ROOT;
@@ -449,19 +497,22 @@ follow_with_saved_fp (const PyroUnwindSources *sources, const PyroFrame *leaf,
  * there is no other: below the stack pointer of old lie the remains of our own
  * signals, and a function that has just made room there has not overwritten
  * them all. */
-static bool
-rescue (const PyroUnwindSources *sources, PyroFrame *frame)
+static bool PYRO_COLD
+rescue (const PyroUnwindSources *sources, PyroFrame *frame, bool is_module)
 {
-  const PyroCodeMapping *code
-      = pyro_memory_map_find_code (sources->map, frame->regs.pc);
   PyroFrame caller, second_best;
   bool has_second_best = false;
   uintptr_t from = 0;
   unsigned trials;
 
-  if (frame->exact && code != NULL && code->kind == PYRO_CODE_ORC
-      && pyro_rescue_orc (sources, code, frame))
-    return true;
+  if (frame->exact && !is_module) {
+    const PyroCodeMapping *code
+        = pyro_memory_map_find_code (sources->map, frame->regs.pc);
+
+    if (code != NULL && code->kind == PYRO_CODE_ORC
+        && pyro_rescue_orc (sources, code, frame))
+      return true;
+  }
   for (trials = 0; trials < MAX_TRIALS; trials++) {
     Lead lead;
 
@@ -485,22 +536,26 @@ rescue (const PyroUnwindSources *sources, PyroFrame *frame)
   return false;
 }
 
-void
+void PYRO_HOT
 pyro_unwind_by_tables (const PyroUnwindSources *sources,
                        const PyroRegisters *regs, const PyroStackBounds *stack,
                        uintptr_t *pcs, unsigned max, PyroWalk *walk)
 {
+  PyroUnwindSources usable = *sources;
   PyroFrameBuffer buffer;
   PyroFrame frame;
+  History history;
   unsigned rescues;
 
+  /* What it remembers is of tables that are gone. */
+  if (usable.tables == NULL)
+    usable.cache = NULL;
   pyro_frame_buffer_init (&buffer, pcs, max);
   pyro_frame_buffer_add (&buffer, regs->pc);
   walk->rescued = false;
   walk->end = PYRO_STACK_UNKNOWN_STACK;
   if (regs->sp >= stack->low && regs->sp < stack->high) {
-    prepare_cache (sources);
-    prefetch_stack (stack, regs->sp);
+    prepare_cache (&usable);
     frame.regs = *regs;
     frame.stack = *stack;
     frame.exact = true;
@@ -509,15 +564,55 @@ pyro_unwind_by_tables (const PyroUnwindSources *sources,
     /* One rescue for the leaf, and one for each function that a signal
      * interrupted before or that calls functions with CFI; the bound is for
      * stacks that lead in circles. */
+    history_init (&history, usable.cache);
     for (rescues = 0; rescues <= 8; rescues++) {
-      walk->end = walk_by_rules (sources, &frame, &buffer);
+      walk->end = walk_by_rules (&usable, &frame, &history, &buffer);
       if ((walk->end != PYRO_STACK_NO_UNWIND_INFO
            && walk->end != PYRO_STACK_UNKNOWN_CODE)
-          || !rescue (sources, &frame))
+          || !rescue (&usable, &frame, walk->end == PYRO_STACK_NO_UNWIND_INFO))
         break;
       walk->rescued = true;
       pyro_frame_buffer_add (&buffer, frame.regs.pc);
     }
+    history_finish (&history, usable.cache);
   }
   pyro_frame_buffer_finish (&buffer, walk);
+}
+
+/* In bytes. Each line too many delays those that are waited for: more of the
+ * stack, or the cache of rules as a whole, took longer. */
+#define PREFETCHED_STACK 1536
+#define PREFETCHED_WALK 1024
+#define PREFETCHED_LOOK_UP 512
+
+static inline void
+prefetch (const void *from, size_t size)
+{
+  size_t i;
+
+  for (i = 0; i < size; i += CACHE_LINE)
+    __builtin_prefetch ((const char *)from + i);
+}
+
+void PYRO_HOT
+pyro_unwind_prefetch (const PyroUnwindSources *sources,
+                      const PyroRegisters *regs)
+{
+  const PyroUnwindCache *cache = sources->cache;
+  const PyroSegment *segment;
+  uintptr_t bucket;
+
+  __builtin_prefetch (cache);
+  __builtin_prefetch (sources->tables);
+  __builtin_prefetch (sources->map);
+  prefetch ((const void *)(uintptr_t)walk_by_rules, PREFETCHED_WALK);
+  prefetch ((const void *)(uintptr_t)look_up_rule, PREFETCHED_LOOK_UP);
+  prefetch ((const void *)regs->sp, PREFETCHED_STACK);
+  prefetch (cache->frames[cache->current],
+            cache->n_frames * sizeof (PyroCachedFrame));
+  /* The interrupted function is seldom the one of the sample before. */
+  segment = &cache->segments[PYRO_CACHED_SEGMENT (regs->pc)];
+  bucket = (regs->pc - segment->start) >> PYRO_BUCKET_SHIFT;
+  if (regs->pc < segment->limit && bucket < segment->n_buckets)
+    __builtin_prefetch (&segment->first[bucket]);
 }

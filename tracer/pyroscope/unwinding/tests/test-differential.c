@@ -233,7 +233,7 @@ look (const ucontext_t *context, bool with_libunwind)
 
   pyro_registers_from_ucontext (&regs, context);
   count (&counts.stacks, 1);
-  if (!pyro_memory_map_find_own_stack (sources.map, regs.sp, &stack)) {
+  if (!pyro_memory_map_find_own_stack (sources.map, NULL, regs.sp, &stack)) {
     count (&counts.ends[PYRO_STACK_UNKNOWN_STACK], 1);
     return;
   }

@@ -358,7 +358,7 @@ find_own_stack (gpointer data)
   pyro_test_refresh ();
   map = pyro_memory_map_published ();
   g_assert_true (pyro_memory_map_find_stack (map, here, &whole));
-  g_assert_true (pyro_memory_map_find_own_stack (map, here, &own));
+  g_assert_true (pyro_memory_map_find_own_stack (map, NULL, here, &own));
   g_assert_cmpuint (own.low, <=, here);
   g_assert_cmpuint (own.high, >, here);
   g_assert_cmpuint (own.high, <=, whole.high);

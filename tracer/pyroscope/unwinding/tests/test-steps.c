@@ -331,7 +331,7 @@ survive (const ucontext_t *context, const PyroTestTruth *truth, gpointer data)
   PyroWalk walk;
 
   pyro_registers_from_ucontext (&regs, context);
-  g_assert_true (pyro_memory_map_find_own_stack (map, regs.sp, &stack));
+  g_assert_true (pyro_memory_map_find_own_stack (map, NULL, regs.sp, &stack));
   pyro_unwind_by_frame_pointers (NULL, &regs, &stack, pcs, PYRO_MAX_FRAMES,
                                  &walk);
   g_assert_cmpuint (walk.depth, >=, 1);

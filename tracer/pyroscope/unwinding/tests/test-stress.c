@@ -81,7 +81,7 @@ on_signal (int signo, siginfo_t *info, void *context)
   sources.map = pyro_memory_map_published ();
   sources.cache = NULL;
   pyro_registers_from_ucontext (&regs, context);
-  if (pyro_memory_map_find_own_stack (sources.map, regs.sp, &stack))
+  if (pyro_memory_map_find_own_stack (sources.map, NULL, regs.sp, &stack))
     pyro_unwind_by_tables (&sources, &regs, &stack, pcs, PYRO_MAX_FRAMES,
                            &walk);
   __atomic_fetch_add (&n_ends[walk.end], 1, __ATOMIC_RELAXED);

@@ -407,6 +407,56 @@ test_cache (Fixture *f, gconstpointer data)
   g_free (cache);
 }
 
+/* What was remembered of other stacks changes nothing: chains of any mix of
+ * functions, the outer frames often those of the chain before, walked with a
+ * cache and without. */
+static void
+test_history (Fixture *f, gconstpointer data)
+{
+  PyroUnwindCache *cache = g_new0 (PyroUnwindCache, 1);
+  guint round;
+
+  for (round = 0; round < 2000; round++) {
+    guint kept = (guint)g_test_rand_int_range (0, 120);
+    uintptr_t pcs[PYRO_MAX_FRAMES];
+    guint at = 0, i;
+    PyroWalk without;
+
+    /* A frame of PLAIN is a word to skip and the return address. */
+    for (i = 0; i < 120; i++) {
+      if (i + kept >= 120 && round > 0)
+        break;
+      f->words[at++] = 0;
+      f->words[at++] = PLAIN + 1 + (guint)g_test_rand_int_range (0, 0x3e);
+    }
+    if (round == 0) {
+      f->words[2 * 120] = 0;
+      f->words[2 * 120 + 1] = ROOT + 8;
+    }
+    f->regs.sp
+        = (uintptr_t)&f->words[2 * (guint)g_test_rand_int_range (0, 120)];
+    f->regs.pc = PLAIN + (guint)g_test_rand_int_range (0, 0x40);
+    f->sources.cache = NULL;
+    walk (f, PYRO_MAX_FRAMES);
+    without = f->walk;
+    memcpy (pcs, f->pcs, sizeof pcs);
+    g_assert_cmpint (without.end, ==, PYRO_STACK_COMPLETE);
+    f->sources.cache = cache;
+    walk (f, PYRO_MAX_FRAMES);
+    g_assert_cmpint (f->walk.end, ==, without.end);
+    g_assert_cmpmem (f->pcs, f->walk.depth * sizeof *pcs, pcs,
+                     without.depth * sizeof *pcs);
+  }
+  g_assert_cmpuint (cache->n_frames, >, 0);
+
+  /* Tables that are gone: what was remembered of them is, too. */
+  f->sources.tables = NULL;
+  walk (f, PYRO_MAX_FRAMES);
+  g_assert_cmpint (f->walk.end, ==, PYRO_STACK_UNKNOWN_CODE);
+  g_assert_cmpuint (f->walk.depth, ==, 1);
+  g_free (cache);
+}
+
 static void
 test_nothing_known (Fixture *f, gconstpointer data)
 {
@@ -494,6 +544,7 @@ main (int argc, char **argv)
   ADD ("/walk/an-endless-stack-is-given-up", test_bounded);
   ADD ("/walk/a-copy-of-a-stack-is-walked-alike", test_copy);
   ADD ("/walk/the-cache-follows-the-tables", test_cache);
+  ADD ("/walk/what-is-remembered-changes-nothing", test_history);
   ADD ("/walk/without-tables-the-leaf-is-all", test_nothing_known);
   ADD ("/walk/orcs-prologue-and-epilogue-are-exact", test_orc);
   return g_test_run ();

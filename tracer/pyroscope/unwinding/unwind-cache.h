@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Handler-safe: no lock, no allocation, no system call, no libc, no TLS. */
+/*
+ * What: what one thread's walks remember: its stack's mapping, the segments and
+ * the rules that they met. A sample comes after milliseconds of somebody
+ * else's work, and each line of the shared tables is then a miss in every cache
+ * of the processor; these lines are asked for together when a walk begins.
+ * Owner: whoever walks; zeroed at first.
+ * Threads: only the thread's own handler (or whoever walks on its behalf, one
+ * at a time). It is never stale: each part is emptied when what it was filled
+ * from is of another generation.
+ */
+#pragma once
+
+#include "memory-map-layout.h"
+#include "tables.h"
+
+#define PYRO_CACHED_FRAMES 64
+#define PYRO_CACHED_SEGMENTS 16
+#define PYRO_CACHED_RULES 256
+
+/* A frame of the walk before: most frames of the next one are the same. */
+typedef struct {
+  uintptr_t pc; /* as it was looked up */
+  uint32_t sp;  /* PYRO_CACHED_SP */
+  uint32_t rule;
+} PyroCachedFrame;
+
+/* By 256 KiB of address. */
+#define PYRO_CACHED_SEGMENT(address) \
+  (((address) >> 18 ^ (address) >> 22) % PYRO_CACHED_SEGMENTS)
+
+/* Enough to find the place in the walk before; PC alone decides. */
+#define PYRO_CACHED_SP(sp) ((uint32_t)((sp) / sizeof (uintptr_t)))
+
+struct _PyroUnwindCache {
+  uint32_t tables_generation;
+  uint32_t map_generation;
+  PyroStackMapping stack; /* limit 0: none */
+  uint32_t current;       /* index in frames: the walk before */
+  uint32_t n_frames;      /* in it, leaf first */
+  /* limit 0: empty. */
+  PyroSegment segments[PYRO_CACHED_SEGMENTS];
+  PyroCachedFrame frames[2][PYRO_CACHED_FRAMES];
+  /* The pc without its low byte, which the entry's index tells, and the rule;
+   * 0: empty. */
+  uint64_t rules[PYRO_CACHED_RULES];
+};
+
+/* The segment that holds ADDRESS, or NULL. Valid up to the next call. The cache
+ * has to be of these tables. */
+static inline const PyroSegment *
+pyro_sources_find_segment (const PyroUnwindSources *sources, uintptr_t address)
+{
+  const PyroSegment *segment;
+  PyroSegment *cached;
+
+  if (sources->cache == NULL)
+    return pyro_tables_find_segment (sources->tables, address);
+  cached = &sources->cache->segments[PYRO_CACHED_SEGMENT (address)];
+  if (address >= cached->start && address < cached->limit)
+    return cached;
+  segment = pyro_tables_find_segment (sources->tables, address);
+  if (segment == NULL)
+    return NULL;
+  *cached = *segment;
+  return cached;
+}
