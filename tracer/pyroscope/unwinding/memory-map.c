@@ -26,8 +26,8 @@ struct _PyroMemoryWatch {
   GByteArray *text;       /* the file's text, kept for the next time */
 };
 
-/* Of all watches: a thread's cache outlives a watch. Written by the collector's
- * thread. */
+/* Of all that were ever published: a thread's cache outlives a watch. Written
+ * by the collector's thread. */
 static guint32 last_generation;
 
 typedef struct {

@@ -54,10 +54,13 @@ struct _PyroModules {
   guint64 signal_return;
   Snapshot *published;
   GPtrArray *retired; /* of Snapshot */
-  guint32 generation;
 
   PyroModulesStatistics statistics;
 };
+
+/* Of all that were ever published: a thread's cache outlives a PyroModules.
+ * Written by the collector's thread. */
+static guint32 last_generation;
 
 static void
 shared_table_unref (gpointer data)
@@ -386,9 +389,9 @@ publish (PyroModules *modules)
     entry->table->ref_count++;
     g_ptr_array_add (snapshot->shared, entry->table);
   }
-  if (++modules->generation == 0)
-    modules->generation = 1;
-  snapshot->tables.generation = modules->generation;
+  if (++last_generation == 0)
+    last_generation = 1;
+  snapshot->tables.generation = last_generation;
   snapshot->tables.n_segments = modules->loaded->len;
   snapshot->tables.segments = snapshot->segments;
   snapshot->tables.starts = snapshot->starts;

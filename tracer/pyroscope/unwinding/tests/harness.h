@@ -11,7 +11,7 @@
 
 #include "memory-map.h"
 #include "modules.h"
-#include "unwind.h"
+#include "unwind-cache.h"
 
 extern PyroModules *pyro_test_modules;
 extern PyroMemoryWatch *pyro_test_watch;

@@ -25,6 +25,7 @@
 #include "registers.h"
 #include "tables.h"
 #include "thread-start.h"
+#include "unwind-cache.h"
 
 #define STEPS 64
 #define LONG_STEPS 4096 /* every fourth run; without libunwind */

@@ -14,6 +14,7 @@
 #include "harness.h"
 #include "loader.h"
 #include "tables.h"
+#include "unwind-cache.h"
 
 static guint rounds = 2000;
 

@@ -14,6 +14,7 @@
 
 #include "harness.h"
 #include "tables.h"
+#include "unwind-cache.h"
 
 typedef void (*ChurnFunc) (void (*callback) (void *), void *data);
 

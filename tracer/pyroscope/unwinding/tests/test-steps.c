@@ -14,6 +14,7 @@
 #include "harness.h"
 #include "registers.h"
 #include "tables.h"
+#include "unwind-cache.h"
 
 void pyro_test_no_cfi_leaf (gpointer);
 void pyro_test_no_cfi_large (gpointer);

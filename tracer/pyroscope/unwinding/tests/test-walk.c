@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "memory-map-layout.h"
+#include "unwind-cache.h"
 #include "section-writer.h"
 #include "cfi-compiler.h"
 
