@@ -157,8 +157,9 @@ measure_handler (Sample *sample, ucontext_t *context)
 
   sample->ticks[HANDLER_WARM] = G_MAXUINT64;
   for (i = 0; i < N_WARM; i++) {
-    sample->ticks[HANDLER_WARM]
-        = MIN (sample->ticks[HANDLER_WARM], time_handler (record, context));
+    guint64 taken = time_handler (record, context);
+
+    sample->ticks[HANDLER_WARM] = MIN (sample->ticks[HANDLER_WARM], taken);
     pyro_ring_release (&record->ring, pyro_ring_peek (&record->ring));
   }
 }
