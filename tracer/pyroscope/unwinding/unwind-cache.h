@@ -66,3 +66,65 @@ pyro_sources_find_segment (const PyroUnwindSources *sources, uintptr_t address)
   *cached = *segment;
   return cached;
 }
+
+/* Where a walk is in the one before, and what it leaves for the next. Most
+ * frames are the same ones at the same places, and their rules stand there one
+ * behind the other, where the table of rules by pc has a line for each. */
+typedef struct {
+  const PyroCachedFrame *at, *end;
+  PyroCachedFrame *next; /* NULL: leaves nothing */
+  uint32_t n_next;
+} PyroWalkHistory;
+
+static inline void
+pyro_walk_history_init (PyroWalkHistory *history, PyroUnwindCache *cache)
+{
+  if (cache == NULL) {
+    history->at = history->end = NULL;
+    history->next = NULL;
+  } else {
+    history->at = cache->frames[cache->current];
+    history->end = history->at + cache->n_frames;
+    history->next = cache->frames[!cache->current];
+  }
+  history->n_next = 0;
+}
+
+static inline void
+pyro_walk_history_finish (PyroWalkHistory *history, PyroUnwindCache *cache)
+{
+  if (cache == NULL)
+    return;
+  cache->current = !cache->current;
+  cache->n_frames = history->n_next;
+}
+
+/* Frames come leaf first. */
+static inline bool
+pyro_walk_history_find (PyroWalkHistory *history, uintptr_t pc, uintptr_t sp,
+                        uint32_t *rule)
+{
+  uint32_t cached_sp = PYRO_CACHED_SP (sp);
+
+  while (history->at != history->end && history->at->sp < cached_sp)
+    history->at++;
+  if (__builtin_expect (history->at == history->end || history->at->pc != pc,
+                        0))
+    return false;
+  *rule = history->at++->rule;
+  return true;
+}
+
+static inline void
+pyro_walk_history_add (PyroWalkHistory *history, uintptr_t pc, uintptr_t sp,
+                       uint32_t rule)
+{
+  PyroCachedFrame *next;
+
+  if (history->next == NULL || history->n_next == PYRO_CACHED_FRAMES)
+    return;
+  next = &history->next[history->n_next++];
+  next->pc = pc;
+  next->sp = PYRO_CACHED_SP (sp);
+  next->rule = rule;
+}

@@ -79,59 +79,15 @@ find_rule (const PyroUnwindSources *sources, uintptr_t pc)
   return rule;
 }
 
-/* Where a walk is in the one before, and what it leaves for the next. Most
- * frames are the same ones at the same places, and their rules stand there one
- * behind the other, where the table of rules by pc has a line for each. */
-typedef struct {
-  const PyroCachedFrame *at, *end;
-  PyroCachedFrame *next; /* NULL: leaves nothing */
-  uint32_t n_next;
-} History;
-
-static void
-history_init (History *history, PyroUnwindCache *cache)
-{
-  if (cache == NULL) {
-    history->at = history->end = NULL;
-    history->next = NULL;
-  } else {
-    history->at = cache->frames[cache->current];
-    history->end = history->at + cache->n_frames;
-    history->next = cache->frames[!cache->current];
-  }
-  history->n_next = 0;
-}
-
-static void
-history_finish (History *history, PyroUnwindCache *cache)
-{
-  if (cache == NULL)
-    return;
-  cache->current = !cache->current;
-  cache->n_frames = history->n_next;
-}
-
 static inline uint32_t
-find_rule_by_history (const PyroUnwindSources *sources, History *history,
-                      uintptr_t pc, uintptr_t sp)
+find_rule_by_history (const PyroUnwindSources *sources,
+                      PyroWalkHistory *history, uintptr_t pc, uintptr_t sp)
 {
-  uint32_t cached_sp = PYRO_CACHED_SP (sp);
   uint32_t rule;
 
-  while (history->at != history->end && history->at->sp < cached_sp)
-    history->at++;
-  if (__builtin_expect (history->at != history->end && history->at->pc == pc,
-                        1))
-    rule = history->at++->rule;
-  else
+  if (!pyro_walk_history_find (history, pc, sp, &rule))
     rule = find_rule (sources, pc);
-  if (history->next != NULL && history->n_next < PYRO_CACHED_FRAMES) {
-    PyroCachedFrame *next = &history->next[history->n_next++];
-
-    next->pc = pc;
-    next->sp = cached_sp;
-    next->rule = rule;
-  }
+  pyro_walk_history_add (history, pc, sp, rule);
   return rule;
 }
 
@@ -384,7 +340,7 @@ step_by_common_rule (uint32_t rule, PyroFrame *frame)
  * first frame that has no caller by the tables; that frame stays in *FRAME. */
 static PyroStackEnd PYRO_HOT
 walk_by_rules (const PyroUnwindSources *sources, PyroFrame *frame,
-               History *history, PyroFrameBuffer *buffer)
+               PyroWalkHistory *history, PyroFrameBuffer *buffer)
 {
   unsigned steps;
 
@@ -440,13 +396,13 @@ static Lead
 follow (const PyroUnwindSources *sources, const PyroFrame *frame)
 {
   PyroFrame trial = *frame;
-  History history;
+  PyroWalkHistory history;
   PyroFrameBuffer nowhere;
   PyroStackEnd end;
 
   pyro_frame_buffer_init (&nowhere, NULL, 0);
   trial.crossed_signal = false;
-  history_init (&history, sources->cache);
+  pyro_walk_history_init (&history, sources->cache);
   history.next = NULL;
   end = walk_by_rules (sources, &trial, &history, &nowhere);
   if (end == PYRO_STACK_TOO_DEEP
@@ -496,8 +452,9 @@ follow_with_saved_fp (const PyroUnwindSources *sources, const PyroFrame *leaf,
  * here, and says so. One that leads through a signal's frame is taken only if
  * there is no other: below the stack pointer of old lie the remains of our own
  * signals, and a function that has just made room there has not overwritten
- * them all. */
-static bool PYRO_COLD
+ * them all. Not PYRO_COLD: where it optimises for size, GCC calls memcpy for
+ * these copies on aarch64. */
+static bool __attribute__ ((noinline))
 rescue (const PyroUnwindSources *sources, PyroFrame *frame, bool is_module)
 {
   PyroFrame caller, second_best;
@@ -544,7 +501,7 @@ pyro_unwind_by_tables (const PyroUnwindSources *sources,
   PyroUnwindSources usable = *sources;
   PyroFrameBuffer buffer;
   PyroFrame frame;
-  History history;
+  PyroWalkHistory history;
   unsigned rescues;
 
   /* What it remembers is of tables that are gone. */
@@ -564,7 +521,7 @@ pyro_unwind_by_tables (const PyroUnwindSources *sources,
     /* One rescue for the leaf, and one for each function that a signal
      * interrupted before or that calls functions with CFI; the bound is for
      * stacks that lead in circles. */
-    history_init (&history, usable.cache);
+    pyro_walk_history_init (&history, usable.cache);
     for (rescues = 0; rescues <= 8; rescues++) {
       walk->end = walk_by_rules (&usable, &frame, &history, &buffer);
       if ((walk->end != PYRO_STACK_NO_UNWIND_INFO
@@ -574,7 +531,7 @@ pyro_unwind_by_tables (const PyroUnwindSources *sources,
       walk->rescued = true;
       pyro_frame_buffer_add (&buffer, frame.regs.pc);
     }
-    history_finish (&history, usable.cache);
+    pyro_walk_history_finish (&history, usable.cache);
   }
   pyro_frame_buffer_finish (&buffer, walk);
 }
@@ -608,6 +565,8 @@ pyro_unwind_prefetch (const PyroUnwindSources *sources,
   prefetch ((const void *)(uintptr_t)walk_by_rules, PREFETCHED_WALK);
   prefetch ((const void *)(uintptr_t)look_up_rule, PREFETCHED_LOOK_UP);
   prefetch ((const void *)regs->sp, PREFETCHED_STACK);
+  if (cache == NULL)
+    return;
   prefetch (cache->frames[cache->current],
             cache->n_frames * sizeof (PyroCachedFrame));
   /* The interrupted function is seldom the one of the sample before. */

@@ -7,14 +7,10 @@
  */
 #pragma once
 
+#include "asan.h"
+
 /* Not under AddressSanitizer, whose own allocator comes first. */
-#if defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define PYRO_TEST_HAS_ALLOCATOR 0
-#endif
-#endif
-#if defined(PYRO_TEST_HAS_ALLOCATOR)
-#elif !defined(__SANITIZE_ADDRESS__) && defined(__GLIBC__)
+#if !PYRO_TEST_HAS_ASAN && defined(__GLIBC__)
 #define PYRO_TEST_HAS_ALLOCATOR 1
 #else
 #define PYRO_TEST_HAS_ALLOCATOR 0

@@ -42,7 +42,7 @@ pyro_test_walk (const ucontext_t *context, PyroUnwindCache *cache,
   PyroRegisters regs;
 
   pyro_registers_from_ucontext (&regs, context);
-  pyro_memory_map_find_own_stack (sources.map, NULL, regs.sp, &stack);
+  pyro_memory_map_find_own_stack (sources.map, cache, regs.sp, &stack);
   pyro_unwind_by_tables (&sources, &regs, &stack, pcs, max, walk);
 }
 

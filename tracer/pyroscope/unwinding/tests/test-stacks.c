@@ -9,6 +9,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "asan.h"
 #include "harness.h"
 #include "registers.h"
 
@@ -47,7 +48,7 @@ on_walk (int signo, siginfo_t *info, void *context)
 #endif
 
 /* No test function is longer. */
-#if defined(__SANITIZE_ADDRESS__)
+#if PYRO_TEST_HAS_ASAN
 #define MAX_FUNCTION 2500
 #else
 #define MAX_FUNCTION 400

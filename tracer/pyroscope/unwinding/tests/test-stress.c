@@ -23,6 +23,7 @@
 #include "harness.h"
 #include "registers.h"
 #include "throw.h"
+#include "unwind-cache.h"
 
 /* Percent of the walks: a module is there before its table, and longer where
  * the processor is emulated. */
@@ -65,6 +66,9 @@ static struct {
 } workers[N_KINDS];
 static __thread guint kind_here; /* kind + 1; 0: no worker */
 
+/* In an executable it is at a constant offset from the thread pointer. */
+static __thread PyroUnwindCache cache_here;
+
 static void
 on_signal (int signo, siginfo_t *info, void *context)
 {
@@ -79,9 +83,11 @@ on_signal (int signo, siginfo_t *info, void *context)
   __atomic_fetch_add (&n_walking, 1, __ATOMIC_SEQ_CST);
   sources.tables = pyro_modules_published ();
   sources.map = pyro_memory_map_published ();
-  sources.cache = NULL;
+  sources.cache = &cache_here;
   pyro_registers_from_ucontext (&regs, context);
-  if (pyro_memory_map_find_own_stack (sources.map, NULL, regs.sp, &stack))
+  pyro_unwind_prefetch (&sources, &regs);
+  if (pyro_memory_map_find_own_stack (sources.map, sources.cache, regs.sp,
+                                      &stack))
     pyro_unwind_by_tables (&sources, &regs, &stack, pcs, PYRO_MAX_FRAMES,
                            &walk);
   __atomic_fetch_add (&n_ends[walk.end], 1, __ATOMIC_RELAXED);
