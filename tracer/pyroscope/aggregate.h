@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * What: the samples of one interval: equal stacks with equal labels are one.
- * Owner: an aggregate owns its entries, whose labels' names are known as long
- * as it is there; modules are borrowed and must live longer. Threads: filled by
- * the collector, then given away whole to the delivery thread: one thread at a
- * time.
+ * Owner: an aggregate owns its entries; the names of their labels are known as
+ * long as it is there; modules are borrowed and must live longer.
+ * Threads: filled by the collector, then given away whole to the delivery
+ * thread: one thread at a time.
  */
 #pragma once
 

@@ -58,6 +58,16 @@ begin_rest (Node *node)
   g_queue_push_tail_link (&table.resting, &node->link);
 }
 
+/* Somebody has just got its id or its names. */
+static void
+note_interest (Node *node)
+{
+  if (node->uses > 0)
+    return;
+  g_queue_unlink (&table.resting, &node->link);
+  begin_rest (node);
+}
+
 /* A sample may be in a ring while its interval ends: it is in the next one. */
 static gboolean
 may_be_asked_for (const Node *node)
@@ -118,6 +128,7 @@ find_or_add (const PyroNode *names, guint32 limit)
 
   if (node != NULL) {
     g_free (key);
+    note_interest (node);
     return node->id;
   }
   id = table.n_places < limit ? table.n_places++ : replace ();
@@ -202,10 +213,7 @@ pyro_node_table_ref (guint32 id)
 
   if (node == NULL)
     return NULL;
-  if (node->uses == 0) {
-    g_queue_unlink (&table.resting, &node->link);
-    begin_rest (node);
-  }
+  note_interest (node);
   g_atomic_int_inc (&node->refs);
   return &node->names;
 }

@@ -5,6 +5,7 @@
  */
 
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <string.h>
 #include <ucontext.h>
@@ -412,6 +413,8 @@ send_signals (gpointer data)
     pthread_kill (storm->target, SIGUSR1);
     for (volatile guint i = 0; i < 500; i++)
       ;
+    /* Where both share a core, the other one goes on now. */
+    sched_yield ();
   }
   return NULL;
 }

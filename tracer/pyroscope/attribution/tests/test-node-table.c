@@ -32,6 +32,7 @@ assert_element (guint32 id, const gchar *format, guint number)
     g_assert_null (node);
     return;
   }
+  g_assert_nonnull (node);
   name = g_strdup_printf (format, number);
   g_assert_cmpstr (node->element, ==, name);
   pyro_node_unref (node);
@@ -157,6 +158,24 @@ test_open_intervals (void)
   pyro_node_table_unuse (used);
 }
 
+/* Its element may be in use by a thread whose answer was not kept. */
+static void
+test_found_again (void)
+{
+  guint32 id = intern ("again%u", 1);
+  guint64 interval;
+
+  /* It has had no use for longest. */
+  pyro_node_table_end_interval (pyro_node_table_begin_interval ());
+  pyro_node_table_end_interval (pyro_node_table_begin_interval ());
+  interval = pyro_node_table_begin_interval ();
+  g_assert_cmpuint (intern ("again%u", 1), ==, id);
+  for (guint i = 0; i < 2 * PYRO_MAX_NODES; i++)
+    intern ("beside%u", i);
+  assert_element (id, "again%u", 1);
+  pyro_node_table_end_interval (interval);
+}
+
 /* A reference outlives the place. */
 static void
 test_references (void)
@@ -224,6 +243,7 @@ main (int argc, char **argv)
   ADD ("unknown-ids-have-no-names", test_unknown_ids);
   ADD ("places-are-used-again-and-memory-stays", test_places_are_used_again);
   ADD ("what-an-interval-has-collected-keeps-its-names", test_open_intervals);
+  ADD ("a-name-that-comes-again-keeps-its-place", test_found_again);
   ADD ("a-reference-outlives-the-place", test_references);
   ADD ("more-elements-than-places", test_more_than_places);
 #undef ADD
