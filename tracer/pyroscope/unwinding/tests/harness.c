@@ -47,6 +47,17 @@ pyro_test_walk (const ucontext_t *context, PyroUnwindCache *cache,
 }
 
 void
+pyro_test_copy_file (const char *from, const char *to)
+{
+  gchar *contents;
+  gsize size;
+
+  g_assert_true (g_file_get_contents (from, &contents, &size, NULL));
+  g_assert_true (g_file_set_contents (to, contents, (gssize)size, NULL));
+  g_free (contents);
+}
+
+void
 pyro_test_install (int signo, void (*handler) (int, siginfo_t *, void *),
                    int flags)
 {

@@ -27,6 +27,9 @@ void pyro_test_walk (const ucontext_t *context, PyroUnwindCache *cache,
 void pyro_test_install (int signo, void (*handler) (int, siginfo_t *, void *),
                         int flags);
 
+/* Written aside and renamed: whoever has TO mapped keeps the old file. */
+void pyro_test_copy_file (const char *from, const char *to);
+
 /* The calls that have been executed since stepping began and have not
  * returned, and what was above them when it began. */
 typedef struct {

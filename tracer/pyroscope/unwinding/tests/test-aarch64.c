@@ -2,11 +2,7 @@
 /* What aarch64 has of its own: return addresses in lr, frame records, signed
  * return addresses. By made-up sections and stacks. */
 
-#include "cfi-compiler.h"
-#include "section-writer.h"
-
-#define TEXT 0x100000u
-#define TEXT_SIZE 0x1000u
+#include "made-up-stack.h"
 
 /* Functions of 0x40 bytes each. */
 enum {
@@ -17,22 +13,6 @@ enum {
   SIGNED = TEXT + 0x100, /* paciasp; stp x29, x30, [sp, #-16]! */
   APART = TEXT + 0x140,  /* stp x30, x29, [sp, #-16]!: no frame record */
 };
-
-#define N_WORDS 256
-
-typedef struct {
-  PyroRuleSet *rules;
-  PyroRuleArray *array;
-  PyroTable *table;
-  PyroSegment segment;
-  PyroUnwindTables tables;
-  PyroUnwindSources sources;
-  guint64 *words; /* aligned to 16 */
-  PyroStackBounds stack;
-  PyroRegisters regs;
-  uintptr_t pcs[PYRO_MAX_FRAMES];
-  PyroWalk walk;
-} Fixture;
 
 /* CFA = sp; instructions are 4 bytes, slots 8. */
 static guint
@@ -59,9 +39,6 @@ set_up (Fixture *f, gconstpointer data)
 {
   GByteArray *section = g_byte_array_new ();
   guint cie = put_aarch64_cie (section);
-  PyroCfiInput input = { .address = SECTION_ADDRESS,
-                         .segment_start = TEXT,
-                         .segment_limit = TEXT + TEXT_SIZE };
 
   PUT_FDE (section, cie, ROOT, 0x40, "\x07\x1e");
   PUT_FDE (section, cie, LEAF, 0x40, "");
@@ -70,35 +47,7 @@ set_up (Fixture *f, gconstpointer data)
            "\x41\x0e\x20\x9d\x04\x9e\x03\x41\x0d\x1d");
   PUT_FDE (section, cie, SIGNED, 0x40, "\x41\x2d\x41\x0e\x10\x9d\x02\x9e\x01");
   PUT_FDE (section, cie, APART, 0x40, "\x41\x0e\x10\x9d\x01\x9e\x02");
-  input.data = section->data;
-  input.size = section->len;
-  f->rules = pyro_rule_set_new ();
-  f->table = pyro_cfi_compile (&input, f->rules, NULL);
-  f->array = pyro_rule_set_ref_array (f->rules);
-  f->segment.start = TEXT;
-  f->segment.limit = TEXT + TEXT_SIZE;
-  pyro_segment_set_table (&f->segment, f->table);
-  f->tables.generation = 1;
-  f->tables.n_segments = 1;
-  f->tables.segments = &f->segment;
-  f->tables.starts = f->tables.tops = &f->segment.start;
-  f->tables.rules = f->array->rules;
-  f->sources.tables = &f->tables;
-  g_byte_array_unref (section);
-
-  f->words = g_aligned_alloc0 (N_WORDS, sizeof (guint64), 16);
-  f->stack.low = (uintptr_t)f->words;
-  f->stack.high = (uintptr_t)(f->words + N_WORDS);
-  f->regs.sp = f->stack.low;
-}
-
-static void
-tear_down (Fixture *f, gconstpointer data)
-{
-  pyro_rule_array_unref (f->array);
-  pyro_rule_set_free (f->rules);
-  g_free (f->table);
-  g_aligned_free (f->words);
+  made_up_set_up (f, section);
 }
 
 /* The walk is complete and has these callers. */
@@ -210,9 +159,6 @@ test_lr_of_a_caller (Fixture *f, gconstpointer data)
   g_assert_cmpint (f->walk.end, ==, PYRO_STACK_NO_PROGRESS);
   g_assert_cmpuint (f->walk.depth, ==, 2);
 }
-
-#define ADD(path, func) \
-  g_test_add (path, Fixture, NULL, set_up, func, tear_down)
 
 int
 main (int argc, char **argv)

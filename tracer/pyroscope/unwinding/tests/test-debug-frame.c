@@ -43,22 +43,11 @@ walk_here (gpointer data)
 }
 
 static void
-copy_file (const char *from, const char *to)
-{
-  gchar *contents;
-  gsize size;
-
-  g_assert_true (g_file_get_contents (from, &contents, &size, NULL));
-  g_assert_true (g_file_set_contents (to, contents, (gssize)size, NULL));
-  g_free (contents);
-}
-
-static void
 set_up (Fixture *f, gconstpointer data)
 {
   f->directory = g_dir_make_tmp ("pyro-debug-frame-XXXXXX", NULL);
   f->path = g_build_filename (f->directory, "module.so", NULL);
-  copy_file (module_paths[0], f->path);
+  pyro_test_copy_file (module_paths[0], f->path);
 }
 
 static void
@@ -113,7 +102,7 @@ is_walked_by_cfi (const char *path, const char *replacement)
   g_assert_nonnull (handle);
   churn = (ChurnFunc)dlsym (handle, "churn_call");
   if (replacement != NULL)
-    copy_file (replacement, path); /* written aside and renamed */
+    pyro_test_copy_file (replacement, path); /* written aside and renamed */
   pyro_test_refresh ();
   module = pyro_modules_find (pyro_test_modules, (guintptr)churn);
   g_assert_nonnull (module);
@@ -202,7 +191,7 @@ test_noise (Fixture *f, gconstpointer data)
     g_assert_true (g_file_set_contents (noise_path, (const gchar *)noise,
                                         sizeof noise, NULL));
     g_free (noise_path);
-    copy_file (module_paths[0], f->path);
+    pyro_test_copy_file (module_paths[0], f->path);
     if (!run_objcopy (f, "--update-section=.debug_frame=noise", f->path,
                       f->path))
       break;

@@ -185,17 +185,6 @@ test_churn (void)
 #endif
 }
 
-static void
-copy_file (const char *from, const char *to)
-{
-  gchar *contents;
-  gsize size;
-
-  g_assert_true (g_file_get_contents (from, &contents, &size, NULL));
-  g_assert_true (g_file_set_contents (to, contents, (gssize)size, NULL));
-  g_free (contents);
-}
-
 /* Another file at the same path is another module, wherever it is mapped. */
 static void
 test_replaced (void)
@@ -210,7 +199,7 @@ test_replaced (void)
     void *handle;
     ChurnFunc churn;
 
-    copy_file (module_paths[i], path); /* written aside and renamed */
+    pyro_test_copy_file (module_paths[i], path);
     handle = dlopen (path, RTLD_NOW | RTLD_LOCAL);
     g_assert_nonnull (handle);
     churn = (ChurnFunc)dlsym (handle, "churn_call");
@@ -240,7 +229,7 @@ load_and_truncate (void)
 
   /* First only what is behind the program headers, then those, too. */
   for (i = 0; i < G_N_ELEMENTS (sizes); i++) {
-    copy_file (module_paths[i], path);
+    pyro_test_copy_file (module_paths[i], path);
     g_assert_nonnull (dlopen (path, RTLD_NOW | RTLD_LOCAL));
     g_assert_no_errno (truncate (path, sizes[i]));
     pyro_test_refresh ();

@@ -3,12 +3,7 @@
 
 #include <string.h>
 
-#include "unwind-cache.h"
-#include "section-writer.h"
-#include "cfi-compiler.h"
-
-#define TEXT 0x100000u
-#define TEXT_SIZE 0x1000u
+#include "made-up-stack.h"
 
 /* Functions of 0x40 bytes each. */
 enum {
@@ -21,67 +16,18 @@ enum {
   AWAY = TEXT + 0x100000,
 };
 
-#define N_WORDS 4096
-
-typedef struct {
-  PyroRuleSet *rules;
-  PyroRuleArray *array;
-  PyroTable *table;
-  PyroSegment segment;
-  PyroUnwindTables tables;
-  PyroUnwindSources sources;
-  guint64 *words; /* aligned to 16 */
-  PyroStackBounds stack;
-  PyroRegisters regs;
-  uintptr_t pcs[PYRO_MAX_FRAMES + 1];
-  PyroWalk walk;
-} Fixture;
-
-static guint32 generation;
-
 static void
 set_up (Fixture *f, gconstpointer data)
 {
   GByteArray *section = g_byte_array_new ();
   guint cie = put_usual_cie (section);
-  PyroCfiInput input = { .address = SECTION_ADDRESS,
-                         .segment_start = TEXT,
-                         .segment_limit = TEXT + TEXT_SIZE };
 
   PUT_FDE (section, cie, ROOT, 0x40, "\x07\x10");
   PUT_FDE (section, cie, PLAIN, 0x40, "\x0e\x10");
   PUT_FDE (section, cie, BY_FP, 0x40, "\x0e\x10\x86\x02\x0d\x06");
   PUT_FDE (section, cie, ZERO, 0x40, "\x0c\x07\x00\x11\x10\x7f");
   PUT_FDE (section, cie, WILD, 0x40, "\x0f\x04\x77\x08\x06\x06");
-  input.data = section->data;
-  input.size = section->len;
-  f->rules = pyro_rule_set_new ();
-  f->table = pyro_cfi_compile (&input, f->rules, NULL);
-  f->array = pyro_rule_set_ref_array (f->rules);
-  f->segment.start = TEXT;
-  f->segment.limit = TEXT + TEXT_SIZE;
-  pyro_segment_set_table (&f->segment, f->table);
-  f->tables.generation = ++generation;
-  f->tables.n_segments = 1;
-  f->tables.segments = &f->segment;
-  f->tables.starts = f->tables.tops = &f->segment.start;
-  f->tables.rules = f->array->rules;
-  f->sources.tables = &f->tables;
-  g_byte_array_unref (section);
-
-  f->words = g_aligned_alloc0 (N_WORDS, sizeof (guint64), 16);
-  f->stack.low = (uintptr_t)f->words;
-  f->stack.high = (uintptr_t)(f->words + N_WORDS);
-  f->regs.sp = f->stack.low;
-}
-
-static void
-tear_down (Fixture *f, gconstpointer data)
-{
-  pyro_rule_array_unref (f->array);
-  pyro_rule_set_free (f->rules);
-  g_free (f->table);
-  g_aligned_free (f->words);
+  made_up_set_up (f, section);
 }
 
 static void
@@ -519,9 +465,6 @@ test_orc (Fixture *f, gconstpointer data)
   g_assert_cmpint (f->walk.end, ==, PYRO_STACK_COMPLETE);
   g_assert_cmphex (f->pcs[1], ==, PLAIN + 5);
 }
-
-#define ADD(path, func) \
-  g_test_add (path, Fixture, NULL, set_up, func, tear_down)
 
 int
 main (int argc, char **argv)
