@@ -16,6 +16,7 @@
 #include "cpu-profile.h"
 #include "log.h"
 #include "own-thread.h"
+#include "sampling/cpu-timer.h"
 #include "sampling/handler.h"
 #include "sampling/signal-choice.h"
 #include "sampling/threads.h"
@@ -264,10 +265,10 @@ look_after_signal (PyroSession *session, gint64 now)
 static gint64
 own_cpu_time_us (void)
 {
-  struct timespec ts = { 0 };
+  guint64 ns = 0;
 
-  clock_gettime (CLOCK_THREAD_CPUTIME_ID, &ts);
-  return (gint64)ts.tv_sec * G_USEC_PER_SEC + ts.tv_nsec / 1000;
+  pyro_thread_cpu_time (0, &ns);
+  return (gint64)(ns / 1000);
 }
 
 static void

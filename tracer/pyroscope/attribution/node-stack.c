@@ -5,8 +5,9 @@
 #include <pthread.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "sampling/cpu-timer.h"
 
 __thread PyroNodeStack *pyro_own_node_stack
     __attribute__ ((tls_model ("initial-exec")));
@@ -27,21 +28,13 @@ release (PyroAnnouncement *announcement)
   munmap (stack_from_announcement (announcement), sizeof (PyroNodeStack));
 }
 
-static guint64
-own_cpu_time (void)
-{
-  struct timespec used = { 0 };
-
-  clock_gettime (CLOCK_THREAD_CPUTIME_ID, &used);
-  return (guint64)used.tv_sec * 1000000000 + (guint64)used.tv_nsec;
-}
-
 /* The thread ends. Its handler may still run, so the block stays until the
  * collector has seen that the thread is gone. */
 static void
 on_thread_exit (void *data)
 {
   PyroNodeStack *stack = data;
+  guint64 used_ns;
 
   pyro_own_node_stack = NULL;
   if (stack->announcement.tid == 0) {
@@ -53,8 +46,8 @@ on_thread_exit (void *data)
   /* What has not been told of it yet is its owner's. */
   __atomic_store_n (&stack->label, stack->base, __ATOMIC_RELEASE);
   /* Perhaps nobody has looked at its clock, and later nobody can. */
-  __atomic_store_n (&stack->announcement.ended_ns, own_cpu_time (),
-                    __ATOMIC_RELEASE);
+  if (pyro_thread_cpu_time (0, &used_ns))
+    __atomic_store_n (&stack->announcement.ended_ns, used_ns, __ATOMIC_RELEASE);
 }
 
 static void
@@ -127,13 +120,13 @@ pyro_node_stack_rebase (PyroNodeStack *stack, guint64 base)
 {
   PyroAnnouncement *announcement = &stack->announcement;
   guint64 before = stack->base;
+  guint64 used_ns;
 
   if (before != 0)
     __atomic_store_n (&announcement->last_label, before, __ATOMIC_RELAXED);
   if (base != 0 && announcement->last_label != 0
-      && base != announcement->last_label)
-    pyro_turns_add (&announcement->turns, announcement->last_label,
-                    own_cpu_time ());
+      && base != announcement->last_label && pyro_thread_cpu_time (0, &used_ns))
+    pyro_turns_add (&announcement->turns, announcement->last_label, used_ns);
   stack->depth = 0;
   stack->base = base;
   __atomic_store_n (&stack->label, base, __ATOMIC_RELEASE);

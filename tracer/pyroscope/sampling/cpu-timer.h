@@ -9,7 +9,8 @@
 #include <glib.h>
 #include <sys/types.h>
 
-/* The CPU clock of the thread TID of this process: CPUCLOCK_PERTHREAD |
+/* The CPU clock of the thread TID of this process, or with 0 of the calling one
+ * (CLOCK_THREAD_CPUTIME_ID): CPUCLOCK_PERTHREAD |
  * CPUCLOCK_SCHED on the complement of the id, as in the kernel's
  * include/linux/posix-timers.h. */
 clockid_t pyro_thread_clock (pid_t tid);

@@ -10,16 +10,17 @@
 #include <unistd.h>
 
 #include "sampler.h"
+#include "sampling/cpu-timer.h"
 #include "sampling/handler.h"
 #include "sampling/turns.h"
 
 static guint64
 own_cpu_time (void)
 {
-  struct timespec ts;
+  guint64 ns = 0;
 
-  clock_gettime (CLOCK_THREAD_CPUTIME_ID, &ts);
-  return (guint64)ts.tv_sec * 1000000000 + (guint64)ts.tv_nsec;
+  pyro_thread_cpu_time (0, &ns);
+  return ns;
 }
 
 static void
