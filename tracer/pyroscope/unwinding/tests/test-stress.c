@@ -176,6 +176,8 @@ send_signals (gpointer data)
   guint i;
 
   while (!g_atomic_int_get (&is_stopped)) {
+    gint64 rest;
+
     for (i = 0; i < N_KINDS; i++) {
       gint tid = g_atomic_int_get (&workers[i].tid);
 
@@ -183,7 +185,8 @@ send_signals (gpointer data)
         syscall (SYS_tgkill, getpid (), tid, SIGUSR1);
     }
     due += G_USEC_PER_SEC / RATE;
-    g_usleep ((gulong)MAX (due - g_get_monotonic_time (), 1));
+    rest = due - g_get_monotonic_time ();
+    g_usleep ((gulong)MAX (rest, 1)); /* which looks at it twice */
   }
   return NULL;
 }
