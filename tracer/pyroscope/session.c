@@ -177,7 +177,7 @@ on_sample (const PyroThreadInfo *thread, const PyroRawSample *sample,
            gpointer data)
 {
   PyroSession *session = data;
-  guint64 label = sample->label;
+  guint64 label = pyro_nodes_settle (sample->label);
 
   session->idle_ticks = 0;
   /* A thread that nobody saw come: its stack's root tells where it began. */
@@ -200,7 +200,7 @@ on_unsampled (const PyroThreadInfo *thread, PyroUnsampledReason reason,
   if (reason != PYRO_UNSAMPLED_OWN)
     session->idle_ticks = 0;
   pyro_aggregate_add_unsampled (session->aggregate, thread, reason, ns, weight,
-                                label);
+                                pyro_nodes_settle (label));
 }
 
 static const PyroThreadsSink sink = { on_sample, on_unsampled };

@@ -4,7 +4,6 @@
 #include "hooks.h"
 
 #include "interposition.h"
-#include "live-elements.h"
 #include "node-stack.h"
 #include "workers.h"
 
@@ -57,23 +56,14 @@ enter_peer (GstPad *pad, PyroHookKind kind, guintptr frame)
     pyro_node_stack_push_pad (stack, pad, TRUE, kind, frame);
 }
 
-/* Elements in bins cannot be renamed. */
-static guint32
-resolve_element (GstElement *element)
-{
-  if (GST_OBJECT_PARENT (element) == NULL)
-    pyro_nodes_check_name (element);
-  return pyro_nodes_resolve_element (element);
-}
-
 static inline void
 enter_element (GstElement *element, PyroHookKind kind, guintptr frame)
 {
   PyroNodeStack *stack = current_stack ();
 
   if (stack != NULL)
-    pyro_node_stack_push (stack, element, resolve_element (element), kind,
-                          frame);
+    pyro_node_stack_push (stack, element, pyro_nodes_resolve_element (element),
+                          kind, frame);
 }
 
 static inline void
@@ -172,27 +162,27 @@ on_element_query_post (GObject *tracer, GstClockTime ts, GstElement *element)
   leave (element, PYRO_HOOK_QUERY);
 }
 
-/* It may make threads from now on; its plugin's libraries may be new. */
-static void
-note_use (GstElement *element)
-{
-  guint32 node = pyro_nodes_resolve_element (element);
-
-  pyro_interposition_look ();
-  pyro_live_elements_add (element, node, pyro_nodes_get_library (node));
-}
-
 static void
 on_change_state_pre (GObject *tracer, GstClockTime ts, GstElement *element,
                      GstStateChange transition)
 {
+  gboolean in_use = GST_STATE_TRANSITION_NEXT (transition) > GST_STATE_NULL;
+  PyroNodeStack *stack;
+  guint64 label;
+
   /* gst-inspect-1.0 makes elements, too, and sets them to NULL. */
-  if (GST_STATE_TRANSITION_NEXT (transition) > GST_STATE_NULL)
+  if (in_use)
     sign_of_life ();
-  enter_element (element, PYRO_HOOK_STATE, FRAME);
-  if (current_stack () != NULL
-      && GST_STATE_TRANSITION_NEXT (transition) > GST_STATE_NULL)
-    note_use (element);
+  /* A session that begins later has to know who is in use. */
+  label = in_use ? pyro_nodes_use_element (element)
+                 : pyro_nodes_resolve_element (element);
+  stack = current_stack ();
+  if (stack == NULL)
+    return;
+  pyro_node_stack_push (stack, element, label, PYRO_HOOK_STATE, FRAME);
+  /* It may make threads from now on; its plugin's libraries may be new. */
+  if (in_use)
+    pyro_interposition_look ();
 }
 
 static void
@@ -200,10 +190,10 @@ on_change_state_post (GObject *tracer, GstClockTime ts, GstElement *element,
                       GstStateChange transition)
 {
   leave (element, PYRO_HOOK_STATE);
-  if (transition == GST_STATE_CHANGE_READY_TO_NULL)
-    pyro_live_elements_remove (element);
-  if (transition == GST_STATE_CHANGE_READY_TO_NULL
-      && GST_OBJECT_PARENT (element) == NULL && current_stack () != NULL)
+  if (transition != GST_STATE_CHANGE_READY_TO_NULL)
+    return;
+  pyro_nodes_element_rests (element);
+  if (GST_OBJECT_PARENT (element) == NULL && current_stack () != NULL)
     hook_callbacks->pause_in_work ();
 }
 
@@ -235,7 +225,7 @@ on_post_message_pre (GObject *tracer, GstClockTime ts, GstElement *element,
   stack = current_stack ();
   if (stack == NULL)
     return;
-  pyro_node_stack_push (stack, element, resolve_element (element),
+  pyro_node_stack_push (stack, element, pyro_nodes_resolve_element (element),
                         PYRO_HOOK_MESSAGE, FRAME);
   /* A pipeline's own EOS: all its sinks are done. */
   if (GST_MESSAGE_TYPE (message) == GST_MESSAGE_EOS
@@ -255,7 +245,7 @@ on_bin_add_post (GObject *tracer, GstClockTime ts, GstBin *bin,
                  GstElement *element, gboolean done)
 {
   if (done)
-    pyro_nodes_forget_place (element);
+    pyro_nodes_element_added (GST_ELEMENT_CAST (bin), element);
 }
 
 /* Before it happens: the hook behind it is not told which element it was. */
@@ -263,27 +253,34 @@ static void
 on_bin_remove_pre (GObject *tracer, GstClockTime ts, GstBin *bin,
                    GstElement *element)
 {
-  pyro_nodes_forget_place (element);
+  pyro_nodes_element_removed (GST_ELEMENT_CAST (bin), element);
 }
 
 static void
-on_pad_moved (GObject *tracer, GstClockTime ts, GstElement *element,
+on_pad_added (GObject *tracer, GstClockTime ts, GstElement *element,
               GstPad *pad)
 {
-  pyro_nodes_forget (pad);
+  pyro_nodes_pad_added (element, pad);
+}
+
+/* Likewise before it happens. */
+static void
+on_pad_removed (GObject *tracer, GstClockTime ts, GstElement *element,
+                GstPad *pad)
+{
+  pyro_nodes_pad_removed (element, pad);
 }
 
 static void
 on_linked (GObject *tracer, GstClockTime ts, GstPad *src, GstPad *sink)
 {
-  pyro_nodes_forget_link (src, sink);
+  pyro_nodes_links_changed (src, sink);
 }
 
 static void
-on_object_destroyed (GObject *tracer, GstClockTime ts, gpointer object)
+on_object_destroyed (GObject *tracer, GstClockTime ts, GstObject *object)
 {
-  pyro_nodes_forget (object);
-  pyro_live_elements_remove (object);
+  pyro_nodes_object_freed (object);
 }
 
 static const struct {
@@ -318,8 +315,8 @@ static const struct {
   HOOK ("element-post-message-post", on_post_message_post),
   HOOK ("bin-add-post", on_bin_add_post),
   HOOK ("bin-remove-pre", on_bin_remove_pre),
-  HOOK ("element-add-pad", on_pad_moved),
-  HOOK ("element-remove-pad", on_pad_moved),
+  HOOK ("element-add-pad", on_pad_added),
+  HOOK ("element-remove-pad", on_pad_removed),
   HOOK ("pad-link-post", on_linked),
   HOOK ("pad-unlink-post", on_linked),
   HOOK ("object-destroyed", on_object_destroyed),

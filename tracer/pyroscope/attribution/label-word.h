@@ -18,6 +18,11 @@ typedef enum {
   PYRO_ATTRIBUTION_LIBRARY,   /* the only element that uses the library */
 } PyroAttribution;
 
+/* Whoever made the word could not wait for the registry of nodes: it has the
+ * number of a question instead of a node (pyro_nodes_settle()). */
+#define PYRO_LABEL_QUESTION (UINT64_C (1) << 40)
+#define PYRO_LABEL_OTHER_SIDE (UINT64_C (1) << 41) /* what is asked for */
+
 /* Node 0 is "no element". */
 static inline uint64_t
 pyro_label_word (uint32_t node, PyroAttribution attribution)
@@ -25,10 +30,11 @@ pyro_label_word (uint32_t node, PyroAttribution attribution)
   return node == 0 ? 0 : (uint64_t)attribution << 32 | node;
 }
 
+/* 0 also for a question. */
 static inline uint32_t
 pyro_label_word_node (uint64_t word)
 {
-  return (uint32_t)word;
+  return word & PYRO_LABEL_QUESTION ? 0 : (uint32_t)word;
 }
 
 static inline PyroAttribution

@@ -134,7 +134,7 @@ pyro_node_stack_rebase (PyroNodeStack *stack, guint64 base)
 }
 
 void
-pyro_node_stack_enter_task (guint32 node)
+pyro_node_stack_enter_task (guint64 label)
 {
   PyroNodeStack *stack = pyro_own_node_stack;
 
@@ -144,8 +144,7 @@ pyro_node_stack_enter_task (guint32 node)
       return;
     attach (stack);
   }
-  stack->outer = pyro_node_stack_rebase (
-      stack, pyro_label_word (node, PYRO_ATTRIBUTION_EXACT));
+  stack->outer = pyro_node_stack_rebase (stack, label);
 }
 
 void
@@ -176,6 +175,20 @@ pyro_node_stack_renew (guint generation)
   return stack;
 }
 
+/* A task goes on for long: the question of whose it is has been answered by
+ * now, and is forgotten later. */
+static void
+settle_base (PyroNodeStack *stack)
+{
+  guint64 base;
+
+  if (!(stack->base & PYRO_LABEL_QUESTION))
+    return;
+  base = pyro_nodes_try_settle (stack->base);
+  if (base != 0)
+    stack->base = base;
+}
+
 PyroPadCacheEntry *
 pyro_node_stack_resolve (PyroNodeStack *stack, GstPad *pad)
 {
@@ -185,16 +198,16 @@ pyro_node_stack_resolve (PyroNodeStack *stack, GstPad *pad)
         % PYRO_PAD_CACHE_SETS;
   PyroPadCacheEntry *ways = stack->pads[set];
   PyroPadCacheEntry *entry;
-  guint epoch = pyro_nodes_get_epoch ();
 
+  settle_base (stack);
   for (guint i = 0; i < PYRO_PAD_CACHE_WAYS; i++)
     if (ways[i].pad == pad) {
-      if (ways[i].epoch != epoch)
-        ways[i].epoch = pyro_nodes_resolve_pad (pad, &ways[i].nodes);
+      if (ways[i].epoch != pyro_pad_epoch (pad))
+        ways[i].epoch = pyro_nodes_resolve_pad (pad, &ways[i].labels);
       return &ways[i];
     }
   entry = &ways[stack->next_way[set]++ % PYRO_PAD_CACHE_WAYS];
-  entry->epoch = pyro_nodes_resolve_pad (pad, &entry->nodes);
+  entry->epoch = pyro_nodes_resolve_pad (pad, &entry->labels);
   entry->pad = pad;
   return entry;
 }

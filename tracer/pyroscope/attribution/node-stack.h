@@ -39,16 +39,16 @@ typedef enum {
 typedef struct {
   gconstpointer object; /* compared, not dereferenced */
   guintptr frame;       /* the hook's frame address */
-  guint64 label;        /* PyroLabelWord while this entry is the top */
-  guint32 node;
-  guint32 kind;  /* PyroHookKind */
-  guint32 epoch; /* of the nodes, in which NODE was resolved; 0: never */
+  guint64 own;          /* its own label word; 0: none */
+  guint64 label;        /* label word while this entry is the top */
+  guint32 kind;         /* PyroHookKind */
+  guint32 epoch;        /* pyro_pad_epoch() for which OWN holds; 0: for none */
 } PyroNodeEntry;
 
 typedef struct {
   gconstpointer pad; /* compared, not dereferenced */
   guint epoch;       /* 0: empty */
-  PyroPadNodes nodes;
+  PyroPadLabels labels;
 } PyroPadCacheEntry;
 
 typedef struct {
@@ -87,10 +87,10 @@ void pyro_node_stack_discard (PyroNodeStack *stack);
  * Returns the one before. */
 guint64 pyro_node_stack_rebase (PyroNodeStack *stack, guint64 base);
 
-/* This thread begins a pad's task of the element NODE, or leaves it: what it
- * does outside of any hook in between is that element's. They also count
- * between two sessions, as a task tells of itself only once. */
-void pyro_node_stack_enter_task (guint32 node);
+/* This thread begins a pad's task of the element of LABEL, or leaves it: what
+ * it does outside of any hook in between is that element's. They also count
+ * between two sessions, as a task reports itself only once. */
+void pyro_node_stack_enter_task (guint64 label);
 void pyro_node_stack_leave_task (void);
 
 static inline PyroNodeStack *
@@ -103,7 +103,7 @@ pyro_node_stack_get (guint generation)
   return pyro_node_stack_renew (generation);
 }
 
-/* The nodes of PAD, from the thread's own cache if they are there: no lock and
+/* The labels of PAD, from the thread's own cache if they are there: no lock and
  * no allocation then. */
 PyroPadCacheEntry *pyro_node_stack_resolve (PyroNodeStack *stack, GstPad *pad);
 
@@ -137,22 +137,22 @@ pyro_node_stack_prune (PyroNodeStack *stack, PyroHookKind kind, guintptr frame)
   return depth;
 }
 
-/* Puts an entry at DEPTH, on top. An entry without a node (a pad of no element)
- * does not hide the one that it was called from. */
+/* Puts an entry at DEPTH, on top. An entry without a label (a pad of no
+ * element) does not hide the one that it was called from. */
 static inline void
 pyro_node_stack_put (PyroNodeStack *stack, guint depth, gconstpointer object,
-                     guint32 node, guint32 epoch, PyroHookKind kind,
+                     guint64 label, guint32 epoch, PyroHookKind kind,
                      guintptr frame)
 {
   PyroNodeEntry *entry = &stack->entries[depth];
 
   entry->object = object;
   entry->frame = frame;
-  entry->node = node;
+  entry->own = label;
   entry->kind = kind;
   entry->epoch = epoch;
-  if (G_LIKELY (node != 0))
-    entry->label = pyro_label_word (node, PYRO_ATTRIBUTION_EXACT);
+  if (G_LIKELY (label != 0))
+    entry->label = label;
   else
     entry->label = depth > 0 ? stack->entries[depth - 1].label : stack->base;
   stack->depth = depth + 1;
@@ -160,18 +160,19 @@ pyro_node_stack_put (PyroNodeStack *stack, guint depth, gconstpointer object,
 }
 
 static inline void
-pyro_node_stack_push (PyroNodeStack *stack, gconstpointer object, guint32 node,
+pyro_node_stack_push (PyroNodeStack *stack, gconstpointer object, guint64 label,
                       PyroHookKind kind, guintptr frame)
 {
   guint depth = pyro_node_stack_prune (stack, kind, frame);
 
   if (G_LIKELY (depth < PYRO_NODE_STACK_SIZE))
-    pyro_node_stack_put (stack, depth, object, node, 0, kind, frame);
+    pyro_node_stack_put (stack, depth, object, label, 0, kind, frame);
   else
     stack->depth = depth + 1;
 }
 
-/* As above for a pad, whose own element or that of its PEER executes. A stream
+/* As above for a pad, whose own element or the one that it leads to (PEER)
+ * executes. A stream
  * enters the same pads at the same depth again and again, so what the slot was
  * last used for is looked at first. */
 static inline void
@@ -187,14 +188,14 @@ pyro_node_stack_push_pad (PyroNodeStack *stack, GstPad *pad, gboolean peer,
   }
   entry = &stack->entries[depth];
   if (G_LIKELY (entry->object == pad && entry->kind == kind
-                && entry->epoch == pyro_nodes_get_epoch ())) {
-    pyro_node_stack_put (stack, depth, pad, entry->node, entry->epoch, kind,
+                && entry->epoch == pyro_pad_epoch (pad))) {
+    pyro_node_stack_put (stack, depth, pad, entry->own, entry->epoch, kind,
                          frame);
   } else {
     const PyroPadCacheEntry *cached = pyro_node_stack_resolve (stack, pad);
 
     pyro_node_stack_put (stack, depth, pad,
-                         peer ? cached->nodes.peer : cached->nodes.own,
+                         peer ? cached->labels.other_side : cached->labels.own,
                          cached->epoch, kind, frame);
   }
 }

@@ -8,25 +8,56 @@
 
 #define TOO_MANY "(too many elements)"
 
+/* Names without use are kept up to here, so that those that come again have
+ * the same id. */
+#define KEPT_SIZE (1024 * 1024)
+
 typedef struct {
-  PyroNode names; /* what others see */
+  PyroNode names; /* what others see; the strings are in TEXT */
   gint refs;
   guint32 id;
   guint uses;
   guint64 rests_since; /* interval; while USES is 0 */
   GList link;          /* in table.resting, likewise */
-  gchar *key;          /* in table.by_name */
+  gsize size;          /* bytes in all */
+  gchar text[];
 } Node;
 
 static struct {
-  GHashTable *by_name; /* "path\nfactory" → Node */
+  GHashTable *by_name; /* set of Node, by path and factory */
   Node *places[PYRO_MAX_NODES];
   guint32 n_places; /* that were ever used; place 0 is no node's */
+  GQueue free_ids;  /* of places that lost their nodes */
   GQueue resting;   /* nodes without use, longest rest first */
   guint64 interval; /* the last that began */
   GQueue open;      /* intervals that have not ended, as guint64, by number */
   PyroNodeTableStats stats;
-} table = { .n_places = 1, .resting = G_QUEUE_INIT, .open = G_QUEUE_INIT };
+  /* Of the node in each place; read without the lock. */
+  struct {
+    guint32 id; /* 0 while the other is written */
+    const gchar *library;
+  } libraries[PYRO_MAX_NODES];
+} table = { .n_places = 1,
+            .free_ids = G_QUEUE_INIT,
+            .resting = G_QUEUE_INIT,
+            .open = G_QUEUE_INIT };
+
+static guint
+names_hash (gconstpointer key)
+{
+  const PyroNode *names = key;
+
+  return g_str_hash (names->path) * 31 + g_str_hash (names->factory);
+}
+
+static gboolean
+names_equal (gconstpointer a, gconstpointer b)
+{
+  const PyroNode *one = a, *other = b;
+
+  return g_str_equal (one->path, other->path)
+         && g_str_equal (one->factory, other->factory);
+}
 
 static Node *
 find (guint32 id)
@@ -41,14 +72,8 @@ pyro_node_unref (const PyroNode *names)
 {
   Node *node = (Node *)names; /* its first member */
 
-  if (!g_atomic_int_dec_and_test (&node->refs))
-    return;
-  g_free ((gchar *)node->names.pipeline);
-  g_free ((gchar *)node->names.path);
-  g_free ((gchar *)node->names.element);
-  g_free ((gchar *)node->names.factory);
-  g_free (node->key);
-  g_free (node);
+  if (g_atomic_int_dec_and_test (&node->refs))
+    g_free (node);
 }
 
 static void
@@ -77,43 +102,91 @@ may_be_asked_for (const Node *node)
   return oldest != NULL && *oldest <= node->rests_since + 1;
 }
 
-/* Takes the place of the node that has had no use for longest. Returns a new id
- * for it, 0: all are needed. */
-static guint32
-replace (void)
+/* Drops the node that has had no use for longest. FALSE: all are needed. */
+static gboolean
+drop_oldest (void)
 {
   Node *node = g_queue_peek_head (&table.resting);
-  guint32 id;
+  guint32 next_id;
 
   if (node == NULL || may_be_asked_for (node))
-    return 0;
+    return FALSE;
   g_queue_unlink (&table.resting, &node->link);
-  g_hash_table_remove (table.by_name, node->key);
+  g_hash_table_remove (table.by_name, node);
   table.places[node->id % PYRO_MAX_NODES] = NULL;
   table.stats.n--;
+  table.stats.bytes -= node->size;
   table.stats.replaced++;
-  id = node->id + PYRO_MAX_NODES;
+  /* Never 0: place 0 is no node's. */
+  next_id = node->id + PYRO_MAX_NODES;
+  g_queue_push_tail (&table.free_ids, GUINT_TO_POINTER (next_id));
   pyro_node_unref (&node->names);
-  return id;
+  return TRUE;
+}
+
+/* An id for a node of SIZE bytes; 0: there is no room for it, among the first
+ * LIMIT places. The last of all places is for one node, whatever its size. */
+static guint32
+find_room (gsize size, guint32 limit)
+{
+  while (table.stats.bytes + size > PYRO_MAX_NODES_SIZE
+         && limit < PYRO_MAX_NODES)
+    if (!drop_oldest ())
+      return 0;
+  if (g_queue_is_empty (&table.free_ids) && table.n_places < limit)
+    return table.n_places++;
+  if (g_queue_is_empty (&table.free_ids) && !drop_oldest ())
+    return 0;
+  return GPOINTER_TO_UINT (g_queue_pop_head (&table.free_ids));
+}
+
+static void
+publish_library (guint32 id, const gchar *library)
+{
+  guint32 place = id % PYRO_MAX_NODES;
+
+  __atomic_store_n (&table.libraries[place].id, 0, __ATOMIC_SEQ_CST);
+  __atomic_store_n (&table.libraries[place].library, library, __ATOMIC_SEQ_CST);
+  __atomic_store_n (&table.libraries[place].id, id, __ATOMIC_SEQ_CST);
+}
+
+static const gchar *
+put (gchar **at, const gchar *string)
+{
+  const gchar *copy = *at;
+
+  *at = g_stpcpy (*at, string) + 1;
+  return copy;
+}
+
+static gsize
+size_of (const PyroNode *names)
+{
+  return sizeof (Node) + strlen (names->pipeline) + strlen (names->path)
+         + strlen (names->element) + strlen (names->factory) + 4;
 }
 
 static guint32
-add (guint32 id, const PyroNode *names, gchar *key)
+add (guint32 id, const PyroNode *names)
 {
-  Node *node = g_new0 (Node, 1);
+  gsize size = size_of (names);
+  Node *node = g_malloc0 (size);
+  gchar *at = node->text;
 
-  node->names = (PyroNode){ .pipeline = g_strdup (names->pipeline),
-                            .path = g_strdup (names->path),
-                            .element = g_strdup (names->element),
-                            .factory = g_strdup (names->factory),
+  node->names = (PyroNode){ .pipeline = put (&at, names->pipeline),
+                            .path = put (&at, names->path),
+                            .element = put (&at, names->element),
+                            .factory = put (&at, names->factory),
                             .library = names->library };
   node->refs = 1;
   node->id = id;
   node->link.data = node;
-  node->key = key;
+  node->size = size;
   table.places[id % PYRO_MAX_NODES] = node;
+  publish_library (id, names->library);
   table.stats.n++;
-  g_hash_table_insert (table.by_name, key, node);
+  table.stats.bytes += size;
+  g_hash_table_add (table.by_name, node);
   begin_rest (node);
   return id;
 }
@@ -122,20 +195,15 @@ add (guint32 id, const PyroNode *names, gchar *key)
 static guint32
 find_or_add (const PyroNode *names, guint32 limit)
 {
-  gchar *key = g_strconcat (names->path, "\n", names->factory, NULL);
-  Node *node = g_hash_table_lookup (table.by_name, key);
+  Node *node = g_hash_table_lookup (table.by_name, names);
   guint32 id;
 
   if (node != NULL) {
-    g_free (key);
     note_interest (node);
     return node->id;
   }
-  id = table.n_places < limit ? table.n_places++ : replace ();
-  if (id != 0)
-    return add (id, names, key);
-  g_free (key);
-  return 0;
+  id = find_room (size_of (names), limit);
+  return id != 0 ? add (id, names) : 0;
 }
 
 static guint32
@@ -172,7 +240,7 @@ pyro_node_table_intern (const PyroNode *names)
   guint32 id;
 
   if (table.by_name == NULL)
-    table.by_name = g_hash_table_new (g_str_hash, g_str_equal);
+    table.by_name = g_hash_table_new (names_hash, names_equal);
   id = find_or_add (names, PYRO_MAX_NUMBERED_NODES);
   if (id == 0)
     id = find_or_add_numberless (names);
@@ -221,9 +289,17 @@ pyro_node_table_ref (guint32 id)
 const gchar *
 pyro_node_table_get_library (guint32 id)
 {
-  const Node *node = find (id);
+  guint32 place = id % PYRO_MAX_NODES;
+  const gchar *library;
 
-  return node != NULL ? node->names.library : "";
+  if (id == 0
+      || __atomic_load_n (&table.libraries[place].id, __ATOMIC_SEQ_CST) != id)
+    return "";
+  library = __atomic_load_n (&table.libraries[place].library, __ATOMIC_SEQ_CST);
+  /* The place may have been given to another node meanwhile. */
+  return __atomic_load_n (&table.libraries[place].id, __ATOMIC_SEQ_CST) == id
+             ? library
+             : "";
 }
 
 guint64
@@ -233,6 +309,8 @@ pyro_node_table_begin_interval (void)
 
   *interval = ++table.interval;
   g_queue_push_tail (&table.open, interval);
+  while (table.stats.bytes > KEPT_SIZE && drop_oldest ())
+    ;
   return *interval;
 }
 

@@ -5,7 +5,7 @@
  * new ones.
  * Owner: the table holds a reference of each node; others hold their own.
  * Threads: nodes.c calls all of it with its lock held, but for
- * pyro_node_unref().
+ * pyro_node_unref() and pyro_node_table_get_library().
  *
  * An id is never given to other names: where the place is used again, the id is
  * another one, and the old one is unknown.
@@ -31,10 +31,14 @@ typedef struct {
 #define PYRO_MAX_NUMBERED_NODES 16384
 #define PYRO_MAX_NODES 32768 /* a power of two */
 
+/* Bytes of all nodes; past them as past the bounds above. */
+#define PYRO_MAX_NODES_SIZE (6 * 1024 * 1024)
+
 typedef struct {
   guint n;            /* nodes that there are */
   guint n_in_use;     /* of these */
-  guint64 replaced;   /* places that were given to new names */
+  gsize bytes;        /* that they take */
+  guint64 replaced;   /* nodes that had to go, so that others have room */
   guint64 numberless; /* elements that lost their numbers */
   guint64 nameless;   /* and those that lost their names */
 } PyroNodeTableStats;
@@ -52,7 +56,7 @@ void pyro_node_table_unuse (guint32 id);
 const PyroNode *pyro_node_table_ref (guint32 id);
 void pyro_node_unref (const PyroNode *node); /* any thread, without the lock */
 
-/* An interned name; "" for an id that is not known. */
+/* An interned name; "" for an id that is not known. Lock-free, any thread. */
 const gchar *pyro_node_table_get_library (guint32 id);
 
 /* From now on until its end ids are collected, to ask for their names at last.

@@ -2,330 +2,498 @@
 
 #include "nodes.h"
 
-#include "libraries.h"
-#include "live-elements.h"
+#include <string.h>
 
-guint pyro_nodes_epoch = 1;
+/* Of names that are copied while their object is locked. GStreamer's own are
+ * shorter; a longer one is allocated. */
+#define NAME_SIZE 128
 
-/* A chain of ghost pads longer than this is a loop. */
-#define MAX_GHOSTS 32
-/* Bins in bins. */
-#define MAX_DEPTH 64
+/* Questions whose answers are kept for the collector, who comes every 20 ms to
+ * 100 ms. A power of two. */
+#define MAX_ANSWERS 8192
+/* Questions in the list at once: the holder of the lock sleeps. */
+#define MAX_QUESTIONS 65536
+
+typedef enum {
+  PAD_ADDED,
+  PAD_REMOVED,
+  LINKS_CHANGED,
+  ELEMENT_ADDED,
+  ELEMENT_REMOVED,
+  ELEMENT_RESTS,
+  FREED,
+  /* Questions: */
+  WHOSE_PAD,
+  WHICH_ELEMENT,
+  USE_ELEMENT,
+} Kind;
+
+/* What a hook reports or asks. */
+typedef struct _Report {
+  struct _Report *next; /* in the list of those that wait */
+  Kind kind;
+  guint64 seen; /* changes when the objects were looked at */
+  guint32 question;
+  gconstpointer address; /* FREED */
+  PyroPadView pads[2];
+  PyroElementView elements[2]; /* [0] is the bin or the element of the pad */
+} Report;
 
 typedef struct {
-  PyroPadNodes nodes; /* of an element: both are its own */
-  guint places;       /* value of registry.places when it was resolved */
-  gboolean through_ghost;
-  guint ghosts; /* value of registry.ghosts, if THROUGH_GHOST */
-  gchar *name;  /* of an element that had no parent: it may be renamed */
-} Resolved;
+  guint32 question;
+  PyroPadLabels labels;
+} Answer;
 
 static struct {
-  GMutex lock;
-  GHashTable *by_object; /* GstPad or GstElement, not dereferenced → Resolved */
-  guint changes; /* every change, also of objects that are not known yet */
-  guint places;  /* a bin with its children was moved */
-  guint ghosts;  /* a pad was linked that others may look through */
-} registry;      /* and the table of nodes */
+  GMutex lock;     /* of the tables of objects and nodes, and of answers */
+  Answer *answers; /* by question, modulo MAX_ANSWERS */
 
-static void
-raise_epoch (void)
-{
-  guint epoch = __atomic_add_fetch (&pyro_nodes_epoch, 1, __ATOMIC_ACQ_REL);
+  /* Lock-free. */
+  Report *waiting; /* newest first */
+  guint32 last_question;
+  guint n_questions; /* among those that wait */
+} registry;
 
-  if (epoch == 0)
-    __atomic_add_fetch (&pyro_nodes_epoch, 1, __ATOMIC_ACQ_REL);
-}
+/* looking at objects */
 
-static void
-resolved_free (gpointer data)
-{
-  Resolved *resolved = data;
-
-  pyro_node_table_unuse (resolved->nodes.own);
-  pyro_node_table_unuse (resolved->nodes.peer);
-  g_free (resolved->name);
-  g_free (resolved);
-}
-
-/* Called with the lock. */
-static void
-forget_locked (gconstpointer object)
-{
-  registry.changes++;
-  if (registry.by_object != NULL
-      && g_hash_table_remove (registry.by_object, object))
-    raise_epoch ();
-}
-
-void
-pyro_nodes_forget (gconstpointer object)
-{
-  g_mutex_lock (&registry.lock);
-  forget_locked (object);
-  g_mutex_unlock (&registry.lock);
-}
-
-void
-pyro_nodes_forget_link (GstPad *a, GstPad *b)
-{
-  g_mutex_lock (&registry.lock);
-  forget_locked (a);
-  forget_locked (b);
-  if (GST_IS_PROXY_PAD (a) || GST_IS_PROXY_PAD (b)) {
-    registry.ghosts++;
-    raise_epoch ();
-  }
-  g_mutex_unlock (&registry.lock);
-}
-
-void
-pyro_nodes_forget_place (GstElement *element)
-{
-  gboolean known;
-
-  g_mutex_lock (&registry.lock);
-  known = registry.by_object != NULL
-          && g_hash_table_contains (registry.by_object, element);
-  forget_locked (element);
-  if (GST_IS_BIN (element)) {
-    registry.places++;
-    raise_epoch ();
-  }
-  g_mutex_unlock (&registry.lock);
-  if (!known)
-    return;
-
-  /* It was in use before: its pads answer with its old place. */
-  GST_OBJECT_LOCK (element);
-  for (GList *item = element->pads; item != NULL; item = item->next)
-    pyro_nodes_forget (item->data);
-  GST_OBJECT_UNLOCK (element);
-}
-
-/* The names from the topmost ancestor down, joined by "/". *TOP is that
- * ancestor if it is a bin other than OBJECT (transfer full), *PIPELINE its
- * name. */
-static gchar *
-describe_path (GstObject *object, GstElement **top, gchar **pipeline)
-{
-  GString *path = g_string_new (NULL);
-  GstObject *current = gst_object_ref (object);
-
-  *pipeline = NULL;
-  *top = NULL;
-  for (guint depth = 0; current != NULL && depth < MAX_DEPTH; depth++) {
-    g_autofree gchar *name = gst_object_get_name (current);
-    GstObject *parent = gst_object_get_parent (current);
-
-    if (depth > 0)
-      g_string_prepend_c (path, '/');
-    g_string_prepend (path, name != NULL ? name : "(unnamed)");
-    if (parent == NULL && GST_IS_BIN (current)) {
-      *pipeline = g_strdup (name);
-      if (current != object)
-        *top = gst_object_ref (current);
-    }
-    gst_object_unref (current);
-    current = parent;
-  }
-  if (current != NULL)
-    gst_object_unref (current);
-  return g_string_free (path, FALSE);
-}
-
-/* Where the code of a factory's elements is. */
+/* OBJECT is locked. Returns COPY, or a longer one to be freed. */
 static const gchar *
-find_library (GstElementFactory *factory)
+copy_name (GstObject *object, gchar copy[NAME_SIZE])
 {
-  GstPlugin *plugin = NULL;
-  const gchar *path = NULL, *library = "";
+  const gchar *name = GST_OBJECT_NAME (object);
 
-  if (factory != NULL)
-    plugin = gst_plugin_feature_get_plugin (GST_PLUGIN_FEATURE (factory));
+  if (name == NULL)
+    return NULL;
+  return g_strlcpy (copy, name, NAME_SIZE) < NAME_SIZE ? copy : g_strdup (name);
+}
+
+static PyroObjectKind
+kind_of (gpointer object)
+{
+  if (GST_IS_BIN (object))
+    return PYRO_OBJECT_BIN;
+  return GST_IS_ELEMENT (object) ? PYRO_OBJECT_ELEMENT : PYRO_OBJECT_UNKNOWN;
+}
+
+static void
+look_at_factory (PyroElementView *view, GstElement *element)
+{
+  GstElementFactory *factory = gst_element_get_factory (element);
+  GstPlugin *plugin;
+
+  /* At the first element of a type it is not known yet. */
+  if (factory == NULL)
+    return;
+  /* Features are not renamed, and stay. */
+  view->factory = GST_OBJECT_NAME (factory);
+  plugin = gst_plugin_feature_get_plugin (GST_PLUGIN_FEATURE (factory));
   if (plugin != NULL)
-    path = gst_plugin_get_filename (plugin);
-  if (path != NULL)
-    library = pyro_library_name (path);
+    view->plugin_file = gst_plugin_get_filename (plugin);
   g_clear_object (&plugin);
-  return library;
 }
 
-/* What is known of OBJECT and still holds; else FALSE and in *CHANGES what a
- * later remember() wants to know. */
-static gboolean
-look_up (gconstpointer object, PyroPadNodes *nodes, guint *changes)
+/* Strings of VIEW are valid as long as NAME and the hook. */
+static void
+look_at_element (PyroElementView *view, GstElement *element,
+                 gchar name[NAME_SIZE])
 {
-  Resolved *resolved;
-  gboolean valid;
+  GstObject *object = GST_OBJECT_CAST (element);
 
-  g_mutex_lock (&registry.lock);
-  if (registry.by_object == NULL)
-    registry.by_object
-        = g_hash_table_new_full (NULL, NULL, NULL, resolved_free);
-  resolved = g_hash_table_lookup (registry.by_object, object);
-  valid = resolved != NULL && resolved->places == registry.places
-          && (!resolved->through_ghost || resolved->ghosts == registry.ghosts);
-  if (valid)
-    *nodes = resolved->nodes;
-  *changes = registry.changes;
-  g_mutex_unlock (&registry.lock);
-  return valid;
+  view->address = element;
+  view->kind = kind_of (element);
+  view->parent
+      = __atomic_load_n (&GST_OBJECT_PARENT (object), __ATOMIC_ACQUIRE);
+  look_at_factory (view, element);
+  if (!g_mutex_trylock (GST_OBJECT_GET_LOCK (object)))
+    return;
+  view->name = copy_name (object, name);
+  GST_OBJECT_UNLOCK (object);
 }
 
-/* Both ids keep their places, unless they have lost them: a thread may have
- * slept in between. */
-static gboolean
-use (const PyroPadNodes *nodes)
+static void
+view_clear (PyroElementView *view, const gchar name[NAME_SIZE])
 {
-  if (nodes->own != 0 && !pyro_node_table_use (nodes->own))
-    return FALSE;
-  if (nodes->peer == 0 || pyro_node_table_use (nodes->peer))
-    return TRUE;
-  pyro_node_table_unuse (nodes->own);
-  return FALSE;
+  if (view->name != name)
+    g_free ((gchar *)view->name);
 }
 
-/* Called with the lock. Unless anything changed since the look-up: what was
- * found in between may already be wrong. NAME: transfer full. */
-static gboolean
-remember_locked (gconstpointer object, const PyroPadNodes *nodes,
-                 gboolean through_ghost, gchar *name, guint changes)
+static void
+look_at_pad (PyroPadView *view, GstPad *pad)
 {
-  Resolved *resolved;
+  view->address = pad;
+  view->parent = __atomic_load_n (&GST_OBJECT_PARENT (pad), __ATOMIC_ACQUIRE);
+  view->peer = __atomic_load_n (&GST_PAD_PEER (pad), __ATOMIC_ACQUIRE);
+}
 
-  if (registry.changes != changes || !use (nodes)) {
-    g_free (name);
-    return FALSE;
+/* with the lock */
+
+static guint64
+exact (PyroObject *element)
+{
+  return element != NULL ? pyro_label_word (pyro_objects_get_node (element),
+                                            PYRO_ATTRIBUTION_EXACT)
+                         : 0;
+}
+
+/* TRUE: the answer may be kept. */
+static gboolean
+answer_whose_pad (const Report *report, PyroPadLabels *labels)
+{
+  PyroObject *pad = pyro_objects_see_pad (&report->pads[0], report->seen);
+  PyroObject *own = pyro_objects_get_own (pad);
+  PyroObject *other = pyro_objects_get_other_side (pad);
+
+  labels->own = exact (own);
+  labels->other_side = other == own ? labels->own : exact (other);
+  return (own == NULL || labels->own != 0)
+         && (other == NULL || labels->other_side != 0);
+}
+
+static gboolean
+apply (const Report *report, PyroPadLabels *labels)
+{
+  PyroObject *objects[2] = { NULL };
+
+  for (guint i = 0; i < G_N_ELEMENTS (objects); i++)
+    if (report->elements[i].address != NULL)
+      objects[i]
+          = pyro_objects_see_element (&report->elements[i], report->seen);
+  switch (report->kind) {
+  case PAD_ADDED:
+    pyro_objects_enter (pyro_objects_see_pad (&report->pads[0], report->seen),
+                        objects[0]);
+    break;
+  case PAD_REMOVED:
+    pyro_objects_leave (pyro_objects_see_pad (&report->pads[0], report->seen),
+                        objects[0]);
+    break;
+  case LINKS_CHANGED:
+    pyro_objects_see_pad (&report->pads[0], report->seen);
+    pyro_objects_see_pad (&report->pads[1], report->seen);
+    break;
+  case ELEMENT_ADDED:
+    pyro_objects_enter (objects[1], objects[0]);
+    break;
+  case ELEMENT_REMOVED:
+    pyro_objects_leave (objects[1], objects[0]);
+    break;
+  case ELEMENT_RESTS:
+    pyro_objects_set_in_use (objects[0], FALSE);
+    break;
+  case FREED:
+    pyro_objects_forget (report->address);
+    break;
+  case WHOSE_PAD:
+    return answer_whose_pad (report, labels);
+  case USE_ELEMENT:
+    pyro_objects_set_in_use (objects[0], TRUE);
+    labels->own = exact (objects[0]);
+    break;
+  case WHICH_ELEMENT:
+    labels->own = exact (objects[0]);
+    break;
   }
-  resolved = g_new (Resolved, 1);
-  *resolved = (Resolved){ .nodes = *nodes,
-                          .places = registry.places,
-                          .through_ghost = through_ghost,
-                          .ghosts = registry.ghosts,
-                          .name = name };
-  g_hash_table_insert (registry.by_object, (gpointer)object, resolved);
   return TRUE;
 }
 
-guint32
-pyro_nodes_resolve_element (GstElement *element)
+static void
+keep_answer (guint32 question, const PyroPadLabels *labels)
 {
-  g_autofree gchar *path = NULL;
-  g_autofree gchar *pipeline = NULL;
-  g_autofree gchar *name = NULL;
-  g_autoptr (GstElement) top = NULL;
-  GstElementFactory *factory;
-  gboolean has_parent;
-  PyroNode names;
-  PyroPadNodes nodes;
-  guint changes;
+  if (registry.answers == NULL)
+    registry.answers = g_new0 (Answer, MAX_ANSWERS);
+  registry.answers[question % MAX_ANSWERS] = (Answer){ question, *labels };
+}
 
-  if (look_up (element, &nodes, &changes))
-    return nodes.own;
+static void
+report_free (Report *report)
+{
+  for (guint i = 0; i < G_N_ELEMENTS (report->elements); i++) {
+    g_free ((gchar *)report->elements[i].name);
+    g_free ((gchar *)report->elements[i].factory);
+    g_free ((gchar *)report->elements[i].plugin_file);
+  }
+  g_free (report);
+}
 
-  has_parent = GST_OBJECT_PARENT (element) != NULL;
-  path = describe_path (GST_OBJECT (element), &top, &pipeline);
-  name = gst_object_get_name (GST_OBJECT (element));
-  factory = gst_element_get_factory (element);
-  names
-      = (PyroNode){ .pipeline = pipeline != NULL ? pipeline : "",
-                    .path = path,
-                    .element = name != NULL ? name : "",
-                    .factory = factory != NULL ? GST_OBJECT_NAME (factory) : "",
-                    .library = find_library (factory) };
+/* Whoever has the lock first does what others could not wait for, in the order
+ * in which it was reported. */
+static void
+catch_up (void)
+{
+  Report *newest
+      = __atomic_exchange_n (&registry.waiting, NULL, __ATOMIC_ACQ_REL);
+  Report *oldest = NULL;
 
+  while (newest != NULL) {
+    Report *next = newest->next;
+
+    newest->next = oldest;
+    oldest = newest;
+    newest = next;
+  }
+  while (oldest != NULL) {
+    Report *report = oldest;
+    PyroPadLabels labels = { 0 };
+
+    oldest = report->next;
+    apply (report, &labels);
+    if (report->question != 0) {
+      keep_answer (report->question, &labels);
+      __atomic_sub_fetch (&registry.n_questions, 1, __ATOMIC_RELAXED);
+    }
+    report_free (report);
+  }
+}
+
+static gboolean
+try_lock (void)
+{
+  if (!g_mutex_trylock (&registry.lock))
+    return FALSE;
+  catch_up ();
+  return TRUE;
+}
+
+static void
+lock (void)
+{
   g_mutex_lock (&registry.lock);
-  nodes.own = nodes.peer = pyro_node_table_intern (&names);
-  remember_locked (element, &nodes, FALSE, has_parent ? NULL : g_strdup (name),
-                   changes);
+  catch_up ();
+}
+
+static void
+unlock (void)
+{
   g_mutex_unlock (&registry.lock);
-  pyro_live_elements_add (element, nodes.own, names.library);
-  /* So that pyro_nodes_check_name() knows that its name is in use. */
-  if (top != NULL)
-    pyro_nodes_resolve_element (top);
-  return nodes.own;
 }
 
-static guint32
-resolve_owner (GstPad *pad)
+/* without it */
+
+static void
+wait_in_list (const Report *report)
 {
-  GstObject *object = gst_object_get_parent (GST_OBJECT (pad));
-  guint32 node = 0;
+  Report *copy = g_memdup2 (report, sizeof *report);
 
-  /* The parent of a ghost pad's inner proxy is the ghost pad. */
-  for (guint i = 0; GST_IS_PAD (object) && i < MAX_GHOSTS; i++) {
-    GstObject *parent = gst_object_get_parent (object);
+  for (guint i = 0; i < G_N_ELEMENTS (copy->elements); i++) {
+    PyroElementView *view = &copy->elements[i];
 
-    gst_object_unref (object);
-    object = parent;
+    view->name = g_strdup (view->name);
+    view->factory = g_strdup (view->factory);
+    view->plugin_file = g_strdup (view->plugin_file);
   }
-  if (GST_IS_ELEMENT (object))
-    node = pyro_nodes_resolve_element (GST_ELEMENT (object));
-  g_clear_object (&object);
-  return node;
+  copy->next = __atomic_load_n (&registry.waiting, __ATOMIC_RELAXED);
+  while (!__atomic_compare_exchange_n (&registry.waiting, &copy->next, copy,
+                                       TRUE, __ATOMIC_RELEASE,
+                                       __ATOMIC_RELAXED))
+    ;
 }
 
-static guint32
-resolve_other_side (GstPad *pad, gboolean *through_ghost)
+static void
+report_change (const Report *report)
 {
-  GstPad *peer = gst_pad_get_peer (pad);
-  guint32 node = 0;
+  PyroPadLabels nothing;
 
-  for (guint i = 0; GST_IS_PROXY_PAD (peer) && i < MAX_GHOSTS; i++) {
-    GstProxyPad *internal = gst_proxy_pad_get_internal (GST_PROXY_PAD (peer));
-    GstPad *next
-        = internal != NULL ? gst_pad_get_peer (GST_PAD (internal)) : NULL;
-
-    *through_ghost = TRUE;
-    g_clear_object (&internal);
-    if (next == NULL)
-      break;
-    gst_object_unref (peer);
-    peer = next;
+  if (try_lock ()) {
+    apply (report, &nothing);
+    unlock ();
+    return;
   }
-  if (peer != NULL) {
-    node = resolve_owner (peer);
-    gst_object_unref (peer);
-  }
-  return node;
+  wait_in_list (report);
+  /* What it makes stale is found out later: until then, everything is. */
+  pyro_pad_epochs_advance ();
 }
 
-guint
-pyro_nodes_resolve_pad (GstPad *pad, PyroPadNodes *nodes)
+/* The number of a question as label words, or 0: too many wait. */
+static guint64
+ask (Report *report)
 {
-  guint epoch = pyro_nodes_get_epoch ();
-  gboolean through_ghost = FALSE;
-  gboolean remembered;
-  guint changes;
-
-  if (look_up (pad, nodes, &changes))
-    return epoch;
-  nodes->own = resolve_owner (pad);
-  nodes->peer = resolve_other_side (pad, &through_ghost);
-  if (nodes->peer == 0)
-    nodes->peer = nodes->own;
-  g_mutex_lock (&registry.lock);
-  remembered = remember_locked (pad, nodes, through_ghost, NULL, changes);
-  g_mutex_unlock (&registry.lock);
-  return remembered ? epoch : 0;
+  if (__atomic_add_fetch (&registry.n_questions, 1, __ATOMIC_RELAXED)
+          > MAX_QUESTIONS
+      && report->kind != USE_ELEMENT) {
+    __atomic_sub_fetch (&registry.n_questions, 1, __ATOMIC_RELAXED);
+    return 0;
+  }
+  do
+    report->question
+        = __atomic_add_fetch (&registry.last_question, 1, __ATOMIC_RELAXED);
+  while (report->question == 0);
+  wait_in_list (report);
+  return PYRO_LABEL_QUESTION
+         | pyro_label_word (report->question, PYRO_ATTRIBUTION_EXACT);
 }
 
 void
-pyro_nodes_check_name (GstElement *element)
+pyro_nodes_pad_added (GstElement *element, GstPad *pad)
 {
-  g_autofree gchar *name = gst_object_get_name (GST_OBJECT (element));
-  const Resolved *resolved = NULL;
-  gboolean is_renamed;
+  Report report = { .kind = PAD_ADDED, .seen = pyro_objects_get_changes () };
+  gchar name[NAME_SIZE];
 
-  g_mutex_lock (&registry.lock);
-  if (registry.by_object != NULL)
-    resolved = g_hash_table_lookup (registry.by_object, element);
-  is_renamed = resolved != NULL && resolved->name != NULL
-               && g_strcmp0 (resolved->name, name) != 0;
-  g_mutex_unlock (&registry.lock);
-  if (is_renamed)
-    pyro_nodes_forget_place (element);
+  look_at_element (&report.elements[0], element, name);
+  look_at_pad (&report.pads[0], pad);
+  report_change (&report);
+  view_clear (&report.elements[0], name);
+}
+
+void
+pyro_nodes_pad_removed (GstElement *element, GstPad *pad)
+{
+  Report report = { .kind = PAD_REMOVED, .seen = pyro_objects_get_changes () };
+  gchar name[NAME_SIZE];
+
+  look_at_element (&report.elements[0], element, name);
+  look_at_pad (&report.pads[0], pad);
+  report_change (&report);
+  view_clear (&report.elements[0], name);
+}
+
+void
+pyro_nodes_links_changed (GstPad *a, GstPad *b)
+{
+  Report report
+      = { .kind = LINKS_CHANGED, .seen = pyro_objects_get_changes () };
+
+  look_at_pad (&report.pads[0], a);
+  look_at_pad (&report.pads[1], b);
+  report_change (&report);
+}
+
+static void
+report_place (Kind kind, GstElement *bin, GstElement *element)
+{
+  Report report = { .kind = kind, .seen = pyro_objects_get_changes () };
+  gchar names[2][NAME_SIZE];
+
+  look_at_element (&report.elements[0], bin, names[0]);
+  look_at_element (&report.elements[1], element, names[1]);
+  report_change (&report);
+  for (guint i = 0; i < G_N_ELEMENTS (names); i++)
+    view_clear (&report.elements[i], names[i]);
+}
+
+void
+pyro_nodes_element_added (GstElement *bin, GstElement *element)
+{
+  report_place (ELEMENT_ADDED, bin, element);
+}
+
+void
+pyro_nodes_element_removed (GstElement *bin, GstElement *element)
+{
+  report_place (ELEMENT_REMOVED, bin, element);
+}
+
+void
+pyro_nodes_object_freed (GstObject *object)
+{
+  Report report = { .kind = FREED, .address = object };
+
+  report_change (&report);
+}
+
+static guint64
+ask_for_element (Kind kind, GstElement *element)
+{
+  Report report = { .kind = kind, .seen = pyro_objects_get_changes () };
+  PyroPadLabels labels = { 0 };
+  gchar name[NAME_SIZE];
+
+  look_at_element (&report.elements[0], element, name);
+  if (try_lock ()) {
+    apply (&report, &labels);
+    unlock ();
+  } else {
+    labels.own = ask (&report);
+  }
+  view_clear (&report.elements[0], name);
+  return labels.own;
+}
+
+guint64
+pyro_nodes_resolve_element (GstElement *element)
+{
+  return ask_for_element (WHICH_ELEMENT, element);
+}
+
+guint64
+pyro_nodes_use_element (GstElement *element)
+{
+  return ask_for_element (USE_ELEMENT, element);
+}
+
+void
+pyro_nodes_element_rests (GstElement *element)
+{
+  Report report
+      = { .kind = ELEMENT_RESTS, .seen = pyro_objects_get_changes () };
+  gchar name[NAME_SIZE];
+
+  look_at_element (&report.elements[0], element, name);
+  report_change (&report);
+  view_clear (&report.elements[0], name);
+}
+
+gboolean
+pyro_nodes_are_at_rest (void)
+{
+  return pyro_objects_get_n_in_use () == 0;
+}
+
+guint
+pyro_nodes_resolve_pad (GstPad *pad, PyroPadLabels *labels)
+{
+  /* Before anything is looked at: what changes meanwhile makes it stale. */
+  guint epoch = pyro_pad_epoch (pad);
+  Report report = { .kind = WHOSE_PAD, .seen = pyro_objects_get_changes () };
+  gboolean may_be_kept;
+
+  look_at_pad (&report.pads[0], pad);
+  if (!try_lock ()) {
+    labels->own = ask (&report);
+    labels->other_side
+        = labels->own != 0 ? labels->own | PYRO_LABEL_OTHER_SIDE : 0;
+    return 0;
+  }
+  may_be_kept = apply (&report, labels);
+  unlock ();
+  return may_be_kept ? epoch : 0;
+}
+
+static guint64
+settle_locked (guint64 word)
+{
+  guint32 question = (guint32)word;
+  const Answer *answer;
+
+  if (registry.answers == NULL)
+    return 0;
+  answer = &registry.answers[question % MAX_ANSWERS];
+  if (answer->question != question)
+    return 0;
+  return word & PYRO_LABEL_OTHER_SIDE ? answer->labels.other_side
+                                      : answer->labels.own;
+}
+
+guint64
+pyro_nodes_settle (guint64 word)
+{
+  if (!(word & PYRO_LABEL_QUESTION))
+    return word;
+  lock ();
+  word = settle_locked (word);
+  unlock ();
+  return word;
+}
+
+guint64
+pyro_nodes_try_settle (guint64 word)
+{
+  if (!(word & PYRO_LABEL_QUESTION))
+    return word;
+  if (!try_lock ())
+    return 0;
+  word = settle_locked (word);
+  unlock ();
+  return word;
 }
 
 const PyroNode *
@@ -333,21 +501,16 @@ pyro_nodes_ref (guint32 node)
 {
   const PyroNode *names;
 
-  g_mutex_lock (&registry.lock);
+  lock ();
   names = pyro_node_table_ref (node);
-  g_mutex_unlock (&registry.lock);
+  unlock ();
   return names;
 }
 
 const gchar *
 pyro_nodes_get_library (guint32 node)
 {
-  const gchar *library;
-
-  g_mutex_lock (&registry.lock);
-  library = pyro_node_table_get_library (node);
-  g_mutex_unlock (&registry.lock);
-  return library;
+  return pyro_node_table_get_library (node);
 }
 
 guint64
@@ -355,26 +518,26 @@ pyro_nodes_begin_interval (void)
 {
   guint64 interval;
 
-  g_mutex_lock (&registry.lock);
+  lock ();
   interval = pyro_node_table_begin_interval ();
-  g_mutex_unlock (&registry.lock);
+  unlock ();
   return interval;
 }
 
 void
 pyro_nodes_end_interval (guint64 interval)
 {
-  g_mutex_lock (&registry.lock);
+  lock ();
   pyro_node_table_end_interval (interval);
-  g_mutex_unlock (&registry.lock);
+  unlock ();
 }
 
 void
 pyro_nodes_get_stats (PyroNodeTableStats *stats)
 {
-  g_mutex_lock (&registry.lock);
+  lock ();
   pyro_node_table_get_stats (stats);
-  g_mutex_unlock (&registry.lock);
+  unlock ();
 }
 
 void

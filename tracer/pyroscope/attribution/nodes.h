@@ -1,69 +1,82 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What: the elements that were seen: small ids for pads and elements, and the
- * names that belong to an id.
+ * What: the elements that hooks have seen: which element a pad belongs to and
+ * leads to, and the names that belong to a node.
  * Owner: the registry holds the nodes of elements that exist, and many more;
- * whoever wants a node's names has a reference.
- * Threads: resolve and forget from hooks, on any thread, with the object that
- * they are given alive; the rest from any thread.
+ * whoever needs a node's names has a reference.
+ * Threads: what takes a GstObject is called from hooks, on any thread, with the
+ * object that they are given alive; the rest from any thread.
+ *
+ * A hook never waits here, neither for GStreamer's locks nor for the
+ * registry's, whatever its caller has locked:
+ * - Names and parents come from the hooks that report them. What else is needed
+ *   is read from the object that the hook was given: pointers as they are (they
+ *   are compared, never followed), a name only if the object's lock is free at
+ *   that moment. A name that could not be read stays what it was, or the node
+ *   is not known, and is asked for again at the next hook.
+ * - Where another thread has the registry's lock, what a hook reports waits in
+ *   a list that whoever has the lock next works through first; what it asks
+ *   becomes a question, whose number its label word has until the collector
+ *   settles it.
  *
  * No object is dereferenced outside the hook that was given it. Ids survive
- * their element. An address that is used again is never mistaken: what was
- * resolved for an object is forgotten when the object is freed, moved or
- * linked, and the epoch tells the threads to forget what they keep themselves.
+ * their element. An address that is used again is never mistaken: what is known
+ * of an object is forgotten when the object is freed.
  */
 #pragma once
 
 #include <gst/gst.h>
 
+#include "label-word.h"
 #include "node-table.h"
+#include "objects.h"
 
 G_BEGIN_DECLS
 
+/* Label words, marked `exact`; 0: none. */
 typedef struct {
-  guint32 own;  /* the element that the pad belongs to (for a ghost pad the
-                 * bin); 0: none */
-  guint32 peer; /* the one on the other side, seen through ghost pads; where
-                 * nothing is linked, OWN */
-} PyroPadNodes;
+  guint64 own;        /* the element that the pad belongs to (for a ghost pad
+                       * the bin) */
+  guint64 other_side; /* the one that it leads to, seen through ghost pads;
+                       * where nothing is linked, OWN */
+} PyroPadLabels;
 
-/* Grows whenever something that a thread keeps of earlier answers may be wrong
- * now. Never 0. */
-extern guint pyro_nodes_epoch;
+/* What hooks report. */
+void pyro_nodes_pad_added (GstElement *element, GstPad *pad);
+void pyro_nodes_pad_removed (GstElement *element, GstPad *pad);
+void pyro_nodes_links_changed (GstPad *a, GstPad *b);
+void pyro_nodes_element_added (GstElement *bin, GstElement *element);
+void pyro_nodes_element_removed (GstElement *bin, GstElement *element);
+void pyro_nodes_object_freed (GstObject *object);
 
-static inline guint
-pyro_nodes_get_epoch (void)
-{
-  return __atomic_load_n (&pyro_nodes_epoch, __ATOMIC_ACQUIRE);
-}
+/* The label word of ELEMENT, marked `exact`; 0: its name is not known yet. */
+guint64 pyro_nodes_resolve_element (GstElement *element);
 
-/* OBJECT (a pad, an element) is freed, or left its parent. The pointer is not
- * dereferenced. */
-void pyro_nodes_forget (gconstpointer object);
+/* Likewise; and it leaves the NULL state: it may make threads from now on. */
+guint64 pyro_nodes_use_element (GstElement *element);
 
-/* Two pads were linked or unlinked. */
-void pyro_nodes_forget_link (GstPad *a, GstPad *b);
+/* It is back in the NULL state. */
+void pyro_nodes_element_rests (GstElement *element);
 
-/* ELEMENT was put into a bin or taken out of one. */
-void pyro_nodes_forget_place (GstElement *element);
+/* No element is in use. */
+gboolean pyro_nodes_are_at_rest (void);
 
-/* ELEMENT, which has no parent, may have been renamed since it was resolved:
- * there is no hook for that, and elements in bins cannot be. */
-void pyro_nodes_check_name (GstElement *element);
+/* Likewise for a pad. Returns the value of pyro_pad_epoch() for which the
+ * answer may be kept, 0 if it may not. */
+guint pyro_nodes_resolve_pad (GstPad *pad, PyroPadLabels *labels);
 
-/* The node of ELEMENT; never 0. Takes a lock of the registry's, and before it
- * the object locks of ELEMENT and its ancestors, one at a time. */
-guint32 pyro_nodes_resolve_element (GstElement *element);
+/* The label word that WORD stands for if it has the number of a question, else
+ * WORD. Waits for the registry's lock: for the collector. */
+guint64 pyro_nodes_settle (guint64 word);
 
-/* Likewise for a pad. Returns the epoch in which the answer may be kept, 0 if
- * it may not. */
-guint pyro_nodes_resolve_pad (GstPad *pad, PyroPadNodes *nodes);
+/* Likewise, but does not wait: 0 where that would be needed. */
+guint64 pyro_nodes_try_settle (guint64 word);
 
 /* Names of a node; NULL for 0 or an id that is not known (any more). (transfer
- * full) */
+ * full) Waits for the registry's lock. */
 const PyroNode *pyro_nodes_ref (guint32 node);
 
-/* The name of its plugin's library, interned, or "". */
+/* The name of its plugin's library, interned, or "". Lock-free. */
 const gchar *pyro_nodes_get_library (guint32 node);
 
 /* The ids that label words of an interval have are known until its end, also if

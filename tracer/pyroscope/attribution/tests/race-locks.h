@@ -31,6 +31,23 @@ race_mutex_lock (GMutex *mutex, const char *file)
     __tsan_mutex_post_lock (mutex, __tsan_mutex_linker_init, 0);
 }
 
+static inline gboolean
+race_mutex_trylock (GMutex *mutex, const char *file)
+{
+  gboolean locked;
+
+  if (race_is_told (file))
+    __tsan_mutex_pre_lock (mutex,
+                           __tsan_mutex_linker_init | __tsan_mutex_try_lock);
+  locked = g_mutex_trylock (mutex);
+  if (race_is_told (file))
+    __tsan_mutex_post_lock (mutex,
+                            __tsan_mutex_linker_init | __tsan_mutex_try_lock
+                                | (locked ? 0 : __tsan_mutex_try_lock_failed),
+                            0);
+  return locked;
+}
+
 static inline void
 race_mutex_unlock (GMutex *mutex, const char *file)
 {
@@ -42,4 +59,5 @@ race_mutex_unlock (GMutex *mutex, const char *file)
 }
 
 #define g_mutex_lock(mutex) race_mutex_lock (mutex, __FILE__)
+#define g_mutex_trylock(mutex) race_mutex_trylock (mutex, __FILE__)
 #define g_mutex_unlock(mutex) race_mutex_unlock (mutex, __FILE__)

@@ -15,6 +15,7 @@
 #define FRAME(depth) ((guintptr)0x7fff0000 - (guintptr)(depth)*256)
 #define OBJECT(n) GUINT_TO_POINTER (0x1000 + (n)*16)
 #define GENERATION 7
+#define EXACT(node) pyro_label_word (node, PYRO_ATTRIBUTION_EXACT)
 
 static PyroNodeStack *
 begin (void)
@@ -29,7 +30,7 @@ begin (void)
 static void
 push (PyroNodeStack *stack, guint node, guint depth)
 {
-  pyro_node_stack_push (stack, OBJECT (node), node, PYRO_HOOK_CHAIN,
+  pyro_node_stack_push (stack, OBJECT (node), EXACT (node), PYRO_HOOK_CHAIN,
                         FRAME (depth));
 }
 
@@ -91,7 +92,8 @@ test_kinds (void)
 
   /* The post hook of another kind on the same object is not this one's. */
   push (stack, 1, 1);
-  pyro_node_stack_push (stack, OBJECT (1), 1, PYRO_HOOK_QUERY, FRAME (2));
+  pyro_node_stack_push (stack, OBJECT (1), EXACT (1), PYRO_HOOK_QUERY,
+                        FRAME (2));
   pyro_node_stack_pop (stack, OBJECT (1), PYRO_HOOK_CHAIN);
   g_assert_cmpuint (stack->depth, ==, 0);
   pyro_node_stack_pop (stack, OBJECT (1), PYRO_HOOK_QUERY);
@@ -157,7 +159,8 @@ test_missing_post_again_and_again (void)
 
   /* Inlined calls: hooks of different kinds have one frame, and all hold. */
   push (stack, 1, 1);
-  pyro_node_stack_push (stack, OBJECT (2), 2, PYRO_HOOK_PUSH, FRAME (2));
+  pyro_node_stack_push (stack, OBJECT (2), EXACT (2), PYRO_HOOK_PUSH,
+                        FRAME (2));
   push (stack, 3, 2);
   pop (stack, 3);
   assert_top (stack, 2);
@@ -191,7 +194,8 @@ test_other_stack (void)
   /* A coroutine's frames say nothing about those of its thread. */
   push (stack, 1, 1);
   push (stack, 2, 2);
-  pyro_node_stack_push (stack, OBJECT (3), 3, PYRO_HOOK_CHAIN, coroutine);
+  pyro_node_stack_push (stack, OBJECT (3), EXACT (3), PYRO_HOOK_CHAIN,
+                        coroutine);
   assert_top (stack, 3);
   g_assert_cmpuint (stack->depth, ==, 3);
   push (stack, 4, 3);
@@ -235,7 +239,7 @@ test_tasks (void)
   /* A pool's thread that runs somebody's task, in which a pad's task runs. */
   pyro_node_stack_rebase (stack, pyro_label_word (5, PYRO_ATTRIBUTION_EXACT));
   assert_top (stack, 5);
-  pyro_node_stack_enter_task (6);
+  pyro_node_stack_enter_task (EXACT (6));
   assert_top (stack, 6);
   push (stack, 7, 1);
   assert_top (stack, 7);
@@ -261,7 +265,7 @@ test_sessions (void)
   g_assert_true (pyro_node_stack_get (GENERATION) == stack);
   assert_top (stack, 1);
   /* In the next session nothing is left, but the task goes on. */
-  pyro_node_stack_enter_task (4);
+  pyro_node_stack_enter_task (EXACT (4));
   push (stack, 1, 1);
   g_assert_true (pyro_node_stack_get (GENERATION + 1) == stack);
   assert_top (stack, 4);
@@ -346,8 +350,6 @@ settle (void)
     settle ();                 \
   } while (0)
 
-#define EXACT(node) pyro_label_word (node, PYRO_ATTRIBUTION_EXACT)
-
 /* Everything that changes a stack. */
 static void
 one_round (PyroNodeStack *stack)
@@ -363,7 +365,7 @@ one_round (PyroNodeStack *stack)
   STEP (EXACT (1), pop (stack, 3)); /* with the one above */
   STEP (EXACT (7), pyro_node_stack_rebase (stack, EXACT (7)));
   STEP (EXACT (1), push (stack, 1, 1));
-  STEP (EXACT (8), pyro_node_stack_enter_task (8));
+  STEP (EXACT (8), pyro_node_stack_enter_task (EXACT (8)));
   STEP (EXACT (6), push (stack, 6, 1));
   STEP (EXACT (7), pyro_node_stack_leave_task ());
   STEP (0, pyro_node_stack_rebase (stack, 0));

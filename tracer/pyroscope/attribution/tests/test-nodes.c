@@ -29,20 +29,32 @@ link_pads (GstPad *a, GstPad *b)
                    GST_PAD_LINK_OK);
 }
 
+static const gchar *
+path_of_label (guint64 label)
+{
+  return pyro_path_of_node (pyro_label_word_node (label));
+}
+
+static guint32
+node_of (GstElement *element)
+{
+  return pyro_label_word_node (pyro_nodes_resolve_element (element));
+}
+
 /* The paths of a pad's own element and of the one on its other side. */
-#define assert_pad(pad, own_path, peer_path)                          \
-  do {                                                                \
-    PyroPadNodes answer;                                              \
-                                                                      \
-    pyro_nodes_resolve_pad (pad, &answer);                            \
-    g_assert_cmpstr (pyro_path_of_node (answer.own), ==, own_path);   \
-    g_assert_cmpstr (pyro_path_of_node (answer.peer), ==, peer_path); \
+#define assert_pad(pad, own_path, peer_path)                            \
+  do {                                                                  \
+    PyroPadLabels answer;                                               \
+                                                                        \
+    pyro_nodes_resolve_pad (pad, &answer);                              \
+    g_assert_cmpstr (path_of_label (answer.own), ==, own_path);         \
+    g_assert_cmpstr (path_of_label (answer.other_side), ==, peer_path); \
   } while (0)
 
 static const gchar *
 path_of (GstElement *element)
 {
-  return pyro_path_of_node (pyro_nodes_resolve_element (element));
+  return path_of_label (pyro_nodes_resolve_element (element));
 }
 
 static GstElement *
@@ -62,7 +74,7 @@ test_names (void)
 
   add (pipeline, bin);
   add (bin, element);
-  id = pyro_nodes_resolve_element (element);
+  id = node_of (element);
   node = pyro_nodes_ref (id);
   g_assert_cmpstr (node->pipeline, ==, "p");
   g_assert_cmpstr (node->path, ==, "p/b/e");
@@ -72,7 +84,7 @@ test_names (void)
   g_assert_true (node->library == pyro_nodes_get_library (id));
   pyro_node_unref (node);
 
-  node = pyro_nodes_ref (pyro_nodes_resolve_element (pipeline));
+  node = pyro_nodes_ref (node_of (pipeline));
   g_assert_cmpstr (node->pipeline, ==, "p");
   g_assert_cmpstr (node->path, ==, "p");
   pyro_node_unref (node);
@@ -88,7 +100,7 @@ static void
 test_without_parent (void)
 {
   GstElement *element = gst_object_ref_sink (make ("identity", "alone"));
-  const PyroNode *node = pyro_nodes_ref (pyro_nodes_resolve_element (element));
+  const PyroNode *node = pyro_nodes_ref (node_of (element));
 
   g_assert_cmpstr (node->pipeline, ==, "");
   g_assert_cmpstr (node->path, ==, "alone");
@@ -112,8 +124,7 @@ test_equal_names (void)
   g_assert_cmpstr (path_of (one), ==, "equal/first/same");
   g_assert_cmpstr (path_of (two), ==, "equal/second/same");
   g_assert_cmpstr (path_of (queue), ==, "equal/same");
-  g_assert_cmpuint (pyro_nodes_resolve_element (one), !=,
-                    pyro_nodes_resolve_element (two));
+  g_assert_cmpuint (node_of (one), !=, node_of (two));
   gst_object_unref (pipeline);
 }
 
@@ -130,7 +141,7 @@ test_same_names_again (void)
     GstElement *element = make ("identity", "e");
 
     add (pipeline, element);
-    nodes[i > 0] = pyro_nodes_resolve_element (element);
+    nodes[i > 0] = node_of (element);
     if (i > 0)
       g_assert_cmpuint (nodes[1], ==, nodes[0]);
     else
@@ -176,9 +187,9 @@ test_moved (void)
   add (left, element);
   g_assert_cmpstr (path_of (element), ==, "moved/left/e");
   assert_pad (pad, "moved/left/e", "moved/left/e");
-  epoch = pyro_nodes_get_epoch ();
+  epoch = pyro_pad_epoch (pad);
   g_assert_true (gst_bin_remove (GST_BIN (left), element));
-  g_assert_cmpuint (pyro_nodes_get_epoch (), !=, epoch);
+  g_assert_cmpuint (pyro_pad_epoch (pad), !=, epoch);
   gst_object_set_name (GST_OBJECT (element), "renamed");
   add (right, element);
   g_assert_cmpstr (path_of (element), ==, "moved/right/renamed");
@@ -207,13 +218,13 @@ test_renamed (void)
   add (pipeline, element);
   g_assert_cmpstr (path_of (element), ==, "before/e");
   assert_pad (pad, "before/e", "before/e");
-  epoch = pyro_nodes_get_epoch ();
-  pyro_nodes_check_name (pipeline);
-  g_assert_cmpuint (pyro_nodes_get_epoch (), ==, epoch);
+  epoch = pyro_pad_epoch (pad);
+  pyro_nodes_resolve_element (pipeline);
+  g_assert_cmpuint (pyro_pad_epoch (pad), ==, epoch);
 
   gst_object_set_name (GST_OBJECT (pipeline), "after");
-  pyro_nodes_check_name (pipeline);
-  g_assert_cmpuint (pyro_nodes_get_epoch (), !=, epoch);
+  pyro_nodes_resolve_element (pipeline);
+  g_assert_cmpuint (pyro_pad_epoch (pad), !=, epoch);
   g_assert_cmpstr (path_of (element), ==, "after/e");
   assert_pad (pad, "after/e", "after/e");
   gst_object_unref (pipeline);
@@ -228,7 +239,7 @@ test_linked (void)
   g_autoptr (GstPad) src = gst_element_get_static_pad (a, "src");
   g_autoptr (GstPad) sink_b = gst_element_get_static_pad (b, "sink");
   g_autoptr (GstPad) sink_c = gst_element_get_static_pad (c, "sink");
-  PyroPadNodes nodes;
+  PyroPadLabels labels;
   guint epoch;
 
   add (pipeline, a);
@@ -239,33 +250,56 @@ test_linked (void)
   link_pads (src, sink_b);
   assert_pad (src, "linked/a", "linked/b");
   assert_pad (sink_b, "linked/b", "linked/a");
-  epoch = pyro_nodes_get_epoch ();
-  g_assert_cmpuint (pyro_nodes_resolve_pad (src, &nodes), ==, epoch);
+  epoch = pyro_pad_epoch (src);
+  g_assert_cmpuint (pyro_nodes_resolve_pad (src, &labels), ==, epoch);
   gst_pad_unlink (src, sink_b);
-  g_assert_cmpuint (pyro_nodes_get_epoch (), !=, epoch);
+  g_assert_cmpuint (pyro_pad_epoch (src), !=, epoch);
   link_pads (src, sink_c);
   assert_pad (src, "linked/a", "linked/c");
   assert_pad (sink_b, "linked/b", "linked/b");
   gst_object_unref (pipeline);
 }
 
-/* Only what was known can be wrong: others' pipelines do not make all threads
- * look anew. */
+/* What moves makes stale what is below it and what leads there, and nothing
+ * else: others' pipelines do not make all threads look anew. */
 static void
-test_unknown_objects_disturb_nobody (void)
+test_only_what_is_below_is_stale (void)
 {
-  GstElement *a = gst_object_ref_sink (make ("identity", "a"));
-  GstElement *b = gst_object_ref_sink (make ("identity", "b"));
+  GstElement *pipeline = make_pipeline ("calm"),
+             *other = make_pipeline ("busy");
+  GstElement *a = make ("identity", "a"), *b = make ("identity", "b");
+  GstElement *bin = gst_object_ref_sink (gst_bin_new ("bin"));
+  GstElement *inside = make ("identity", "inside");
   g_autoptr (GstPad) src = gst_element_get_static_pad (a, "src");
   g_autoptr (GstPad) sink = gst_element_get_static_pad (b, "sink");
-  guint epoch = pyro_nodes_get_epoch ();
+  g_autoptr (GstPad) below = gst_element_get_static_pad (inside, "sink");
+  guint epochs[3];
 
+  add (pipeline, a);
+  add (pipeline, b);
   link_pads (src, sink);
-  gst_pad_unlink (src, sink);
-  g_assert_true (gst_element_remove_pad (a, src));
-  g_assert_cmpuint (pyro_nodes_get_epoch (), ==, epoch);
-  gst_object_unref (a);
+  add (bin, inside);
+  assert_pad (src, "calm/a", "calm/b");
+  assert_pad (below, "bin/inside", "bin/inside");
+  epochs[0] = pyro_pad_epoch (src);
+  epochs[1] = pyro_pad_epoch (sink);
+  epochs[2] = pyro_pad_epoch (below);
+  add (other, bin);
+  g_assert_cmpuint (pyro_pad_epoch (below), !=, epochs[2]);
+  assert_pad (below, "busy/bin/inside", "busy/bin/inside");
+  gst_bin_remove (GST_BIN (other), bin);
+  assert_pad (below, "bin/inside", "bin/inside");
+  /* Pads whose counters are shared by chance aside: these are not. */
+  g_assert_cmpuint (pyro_pad_epoch (src), ==, epochs[0]);
+  g_assert_cmpuint (pyro_pad_epoch (sink), ==, epochs[1]);
+
+  gst_object_ref (b);
+  gst_bin_remove (GST_BIN (pipeline), b);
   gst_object_unref (b);
+  g_assert_cmpuint (pyro_pad_epoch (src), !=, epochs[0]);
+  gst_object_unref (pipeline);
+  gst_object_unref (other);
+  gst_object_unref (bin);
 }
 
 static GstElement *
@@ -327,12 +361,16 @@ test_parentless_pads (void)
 
   assert_pad (pad, NULL, NULL);
   link_pads (pad, sink);
+  /* No hook has been given the element since it has a name. */
+  assert_pad (pad, NULL, NULL);
+  gst_element_set_state (element, GST_STATE_READY);
   assert_pad (pad, NULL, "e");
   assert_pad (sink, "e", "e");
   gst_pad_unlink (pad, sink);
   /* It gets a parent. */
   gst_element_add_pad (element, gst_object_ref (pad));
   assert_pad (pad, "e", "e");
+  gst_element_set_state (element, GST_STATE_NULL);
   gst_object_unref (element);
   gst_object_unref (pad);
 }
@@ -342,19 +380,23 @@ test_answers_that_are_kept (void)
 {
   GstElement *element = gst_object_ref_sink (make ("identity", "kept"));
   g_autoptr (GstPad) pad = gst_element_get_static_pad (element, "sink");
-  PyroPadNodes nodes;
-  guint epoch = pyro_nodes_resolve_pad (pad, &nodes);
+  PyroPadLabels labels;
+  guint epoch;
 
-  g_assert_cmpuint (epoch, ==, pyro_nodes_get_epoch ());
+  /* Its element has no name yet. */
+  g_assert_cmpuint (pyro_nodes_resolve_pad (pad, &labels), ==, 0);
+  pyro_nodes_resolve_element (element);
+  epoch = pyro_nodes_resolve_pad (pad, &labels);
+  g_assert_cmpuint (epoch, ==, pyro_pad_epoch (pad));
   g_assert_cmpuint (epoch, !=, 0);
   gst_element_remove_pad (element, pad);
-  g_assert_cmpuint (epoch, !=, pyro_nodes_get_epoch ());
+  g_assert_cmpuint (epoch, !=, pyro_pad_epoch (pad));
   gst_object_unref (element);
 }
 
 /* bounds */
 
-#define N_PIPELINES 8000
+#define N_PIPELINES 12000
 
 static gboolean
 count (const PyroLiveElement *element, gpointer data)
@@ -441,6 +483,7 @@ test_many_live_elements (void)
   g_autofree GstElement **elements = g_new (GstElement *, n);
   GstElement *pipeline = make_pipeline ("full");
   guint n_short = 0, epoch;
+  g_autoptr (GstPad) pad = NULL;
 
   for (guint i = 0; i < n; i++) {
     g_autofree gchar *name = g_strdup_printf ("live%u", i);
@@ -457,10 +500,11 @@ test_many_live_elements (void)
   g_assert_cmpuint (n_short, <=, 2100);
 
   /* A name that has lost its number was not changed by anybody. */
-  epoch = pyro_nodes_get_epoch ();
+  pad = gst_element_get_static_pad (elements[n - 1], "sink");
+  epoch = pyro_pad_epoch (pad);
   for (guint i = 0; i < n; i++)
-    pyro_nodes_check_name (elements[i]);
-  g_assert_cmpuint (pyro_nodes_get_epoch (), ==, epoch);
+    pyro_nodes_resolve_element (elements[i]);
+  g_assert_cmpuint (pyro_pad_epoch (pad), ==, epoch);
 
   for (guint i = 0; i < n; i++)
     gst_object_unref (elements[i]);
@@ -490,7 +534,7 @@ main (int argc, char **argv)
   ADD ("moved-elements-have-their-new-place", test_moved);
   ADD ("renamed-pipelines-have-their-new-name", test_renamed);
   ADD ("a-pads-other-side-follows-its-links", test_linked);
-  ADD ("unknown-objects-disturb-nobody", test_unknown_objects_disturb_nobody);
+  ADD ("only-what-is-below-is-stale", test_only_what_is_below_is_stale);
   ADD ("ghost-pads-are-looked-through", test_ghost_pads);
   ADD ("pads-without-a-parent-have-no-element", test_parentless_pads);
   ADD ("answers-are-kept-for-one-epoch", test_answers_that_are_kept);

@@ -24,6 +24,12 @@ static gpointer base_start; /* in libgstbase */
 #define EXACT(node) pyro_label_word (node, PYRO_ATTRIBUTION_EXACT)
 #define INHERITED(node) pyro_label_word (node, PYRO_ATTRIBUTION_INHERITED)
 
+static guint32
+node_of (GstElement *element)
+{
+  return pyro_label_word_node (pyro_nodes_resolve_element (element));
+}
+
 static gpointer
 start_of_the_program (gpointer data)
 {
@@ -193,8 +199,8 @@ test_stack_tells (void)
   gst_element_set_state (pipeline, GST_STATE_PLAYING);
   gst_message_unref (
       gst_bus_timed_pop_filtered (bus, 30 * GST_SECOND, GST_MESSAGE_EOS));
-  g_assert_cmphex (found_one, ==, INHERITED (pyro_nodes_resolve_element (one)));
-  g_assert_cmphex (found_two, ==, INHERITED (pyro_nodes_resolve_element (two)));
+  g_assert_cmphex (found_one, ==, INHERITED (node_of (one)));
+  g_assert_cmphex (found_two, ==, INHERITED (node_of (two)));
   gst_element_set_state (pipeline, GST_STATE_NULL);
   gst_object_unref (bus);
   gst_object_unref (pipeline);
@@ -249,8 +255,8 @@ main (int argc, char **argv)
   identity = gst_element_factory_make ("identity", "the-one");
   witness = pyro_witness_new (PYRO_WITNESS_FILTER, "witness");
   g_assert_nonnull (identity);
-  identity_node = pyro_nodes_resolve_element (identity);
-  witness_node = pyro_nodes_resolve_element (witness);
+  identity_node = pyro_label_word_node (pyro_nodes_use_element (identity));
+  witness_node = node_of (witness);
   base = dlopen ("libgstbase-1.0.so.0", RTLD_NOW | RTLD_NOLOAD);
   g_assert_nonnull (base);
   base_start = dlsym (base, "gst_base_src_wait_playing");

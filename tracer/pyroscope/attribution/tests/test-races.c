@@ -126,12 +126,11 @@ typedef struct {
   GstPad *src, *sink;
 } Stream;
 
-/* What the hooks object-destroyed and bin-remove-pre would tell. */
+/* What the hook object-destroyed would report. */
 static void
 on_gone (gpointer data, GObject *object)
 {
-  pyro_nodes_forget (object);
-  pyro_live_elements_remove (object);
+  pyro_nodes_object_freed ((GstObject *)object);
 }
 
 static GstElement *
@@ -149,7 +148,14 @@ static void
 stream_link (Stream *stream)
 {
   gst_pad_link_full (stream->src, stream->sink, GST_PAD_LINK_CHECK_NOTHING);
-  pyro_nodes_forget_link (stream->src, stream->sink);
+  pyro_nodes_links_changed (stream->src, stream->sink);
+}
+
+static void
+put_into (GstElement *bin, GstElement *element)
+{
+  gst_bin_add (GST_BIN (bin), element);
+  pyro_nodes_element_added (bin, element);
 }
 
 static void
@@ -163,11 +169,10 @@ stream_make (Stream *stream, guint number)
   stream->second = make ("identity", "second");
   stream->src = gst_element_get_static_pad (stream->first, "src");
   stream->sink = gst_element_get_static_pad (stream->second, "sink");
-  gst_bin_add (GST_BIN (stream->pipeline), stream->bin);
-  pyro_nodes_forget_place (stream->bin);
-  gst_bin_add_many (GST_BIN (stream->bin), stream->first, stream->second, NULL);
-  pyro_nodes_forget_place (stream->first);
-  pyro_nodes_forget_place (stream->second);
+  put_into (stream->pipeline, stream->bin);
+  put_into (stream->bin, stream->first);
+  put_into (stream->bin, stream->second);
+  pyro_nodes_use_element (stream->second);
   stream_link (stream);
 }
 
@@ -183,13 +188,13 @@ static void
 stream_move (Stream *stream)
 {
   gst_object_ref (stream->second);
-  pyro_nodes_forget_place (stream->second);
+  pyro_nodes_element_removed (stream->bin, stream->second);
   gst_bin_remove (GST_BIN (stream->bin), stream->second);
-  gst_bin_add (GST_BIN (stream->bin), stream->second);
-  pyro_nodes_forget_place (stream->second);
+  put_into (stream->bin, stream->second);
+  pyro_nodes_element_rests (stream->second);
   gst_object_unref (stream->second);
   gst_pad_unlink (stream->src, stream->sink);
-  pyro_nodes_forget_link (stream->src, stream->sink);
+  pyro_nodes_links_changed (stream->src, stream->sink);
   stream_link (stream);
 }
 
@@ -234,8 +239,9 @@ run_renamer (void *data)
     g_autofree gchar *name = g_strdup_printf ("shared%u", i % 10);
 
     gst_object_set_name (GST_OBJECT (shared_pipeline), name);
-    pyro_nodes_check_name (shared_pipeline);
-    pyro_nodes_forget (shared_pads[i % N_SHARED]);
+    pyro_nodes_resolve_element (shared_pipeline);
+    pyro_nodes_links_changed (shared_pads[i % N_SHARED],
+                              shared_pads[(i + 1) % N_SHARED]);
     /* Another session. */
     if (i % 8 == 0)
       pyro_workers_set_generation (
@@ -304,7 +310,8 @@ run_collector (void *data)
         announced[n++] = item;
     }
     for (guint i = 0; i < n; i++) {
-      guint64 label = pyro_announcement_get_label (announced[i]);
+      guint64 label
+          = pyro_nodes_settle (pyro_announcement_get_label (announced[i]));
 
       sum += read_node (pyro_label_word_node (label));
       if (__atomic_load_n (&announced[i]->ended_ns, __ATOMIC_ACQUIRE) != 0

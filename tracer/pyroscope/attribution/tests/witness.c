@@ -77,7 +77,7 @@ void
 pyro_assert_executing_at (const gchar *file, gint line, const gchar *path)
 {
   const PyroNodeStack *stack = pyro_own_node_stack;
-  guint64 label = stack != NULL ? stack->label : 0;
+  guint64 label = pyro_nodes_settle (stack != NULL ? stack->label : 0);
   const gchar *said = pyro_path_of_node (pyro_label_word_node (label));
 
   if (g_strcmp0 (said, path) != 0)
