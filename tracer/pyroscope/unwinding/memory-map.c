@@ -271,7 +271,8 @@ void
 pyro_memory_watch_reclaim (PyroMemoryWatch *watch,
                            int (*is_quiescent) (void *data), void *data)
 {
-  if (watch->retired->len > 0 && is_quiescent (data))
+  if (watch->retired->len > 0 && is_quiescent (data)
+      && pyro_readers_are_gone ())
     g_ptr_array_set_size (watch->retired, 0);
 }
 

@@ -464,7 +464,8 @@ void
 pyro_modules_reclaim (PyroModules *modules,
                       gboolean (*is_quiescent) (gpointer data), gpointer data)
 {
-  if (modules->retired->len > 0 && is_quiescent (data))
+  if (modules->retired->len > 0 && is_quiescent (data)
+      && pyro_readers_are_gone ())
     g_ptr_array_set_size (modules->retired, 0);
 }
 
@@ -549,4 +550,6 @@ void
 pyro_modules_fork_done (gboolean in_child)
 {
   pyro_loader_fork_done (in_child);
+  if (in_child)
+    pyro_readers_forget ();
 }

@@ -31,3 +31,32 @@ pyro_publish_memory_map (const PyroMemoryMap *map)
 {
   __atomic_store_n (&published_map, map, __ATOMIC_SEQ_CST);
 }
+
+/* Readers outside of the handler. */
+static uint32_t n_readers;
+
+/* Sequentially consistent, as in the handler: whoever replaces the tables
+ * afterwards sees the count, or this thread loads the new ones. */
+void
+pyro_readers_enter (void)
+{
+  __atomic_fetch_add (&n_readers, 1, __ATOMIC_SEQ_CST);
+}
+
+void
+pyro_readers_leave (void)
+{
+  __atomic_fetch_sub (&n_readers, 1, __ATOMIC_RELEASE);
+}
+
+bool
+pyro_readers_are_gone (void)
+{
+  return __atomic_load_n (&n_readers, __ATOMIC_SEQ_CST) == 0;
+}
+
+void
+pyro_readers_forget (void)
+{
+  __atomic_store_n (&n_readers, 0, __ATOMIC_SEQ_CST);
+}

@@ -17,3 +17,16 @@ const PyroUnwindTables *pyro_modules_published (void);
 
 void pyro_publish_tables (const PyroUnwindTables *tables);
 void pyro_publish_memory_map (const PyroMemoryMap *map);
+
+/* What a thread of the application's reads of them outside of the handler, it
+ * reads between these two: nothing is reclaimed meanwhile. Neither waits. */
+void pyro_readers_enter (void);
+void pyro_readers_leave (void);
+
+/* There has been a moment since the call at which nobody was between the two.
+ */
+bool pyro_readers_are_gone (void);
+
+/* After fork(), in the child: the other threads, and their marks, are not
+ * there. */
+void pyro_readers_forget (void);

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Handler-safe: no lock, no allocation, no system call, no libc, no TLS. */
+/*
+ * What: from a frame to its caller's, by the tables alone.
+ * Owner: the caller owns frames, buffers and histories.
+ * Threads: the thread that walks.
+ */
+#pragma once
+
+#include "frame-buffer.h"
+#include "frame.h"
+#include "unwind-cache.h"
+
+/* Not a PyroStackEnd: there is a caller. */
+#define PYRO_GO_ON PYRO_STACK_N_ENDS
+
+#define PYRO_CACHE_LINE 64
+
+/* Makes *FRAME its caller's and returns PYRO_GO_ON; else *FRAME has no caller
+ * by the tables, and the result tells why. */
+PyroStackEnd pyro_step (const PyroUnwindSources *sources, PyroFrame *frame);
+
+/* Walks on from FRAME, whose pc is in BUFFER already, up to the root or to the
+ * first frame that has no caller by the tables; that frame stays in *FRAME. */
+PyroStackEnd
+pyro_step_to_end (const PyroUnwindSources *sources, PyroFrame *frame,
+                  PyroWalkHistory *history, PyroFrameBuffer *buffer);
+
+/* Asks for the code that each step executes. */
+void pyro_step_prefetch (void);
+
+static inline void
+pyro_prefetch (const void *from, size_t size)
+{
+  size_t i;
+
+  for (i = 0; i < size; i += PYRO_CACHE_LINE)
+    __builtin_prefetch ((const char *)from + i);
+}
