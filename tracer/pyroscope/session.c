@@ -177,8 +177,14 @@ on_sample (const PyroThreadInfo *thread, const PyroRawSample *sample,
            gpointer data)
 {
   PyroSession *session = data;
-  guint64 label = pyro_nodes_settle (sample->label);
+  guint64 label = sample->label;
 
+  if (sample->flags & PYRO_SAMPLE_IN_DOUBT)
+    label = pyro_hooks_settle_doubt (sample->pcs, sample->depth,
+                                     sample->end == PYRO_STACK_COMPLETE
+                                         && sample->omitted == 0,
+                                     label, sample->fallback);
+  label = pyro_nodes_settle (label);
   session->idle_ticks = 0;
   /* A thread that nobody saw come: its stack's root tells where it began. */
   if (label == 0 && sample->end == PYRO_STACK_COMPLETE)

@@ -30,6 +30,13 @@ pyro_hooks_register (GstTracer *tracer, const PyroHookCallbacks *callbacks);
 void pyro_hooks_start (gboolean thread_owners);
 void pyro_hooks_stop (void);
 
+/* The label word of a sample whose LABEL is in doubt: LABEL if its stack (PCS,
+ * leaf first) shows the call of a query, else FALLBACK; 0 if the stack is not
+ * whole. For the collector. */
+guint64
+pyro_hooks_settle_doubt (const guintptr *pcs, guint n_pcs, gboolean is_whole,
+                         guint64 label, guint64 fallback);
+
 /* As long as it is off, a sign of life is only reported where it is wanted. */
 void pyro_hooks_watch_for_life (gboolean wanted);
 

@@ -44,7 +44,7 @@ on_thread_exit (void *data)
   }
   stack->depth = 0;
   /* What has not been told of it yet is its owner's. */
-  __atomic_store_n (&stack->label, stack->base, __ATOMIC_RELEASE);
+  pyro_node_stack_set_label (stack, stack->base);
   /* Perhaps nobody has looked at its clock, and later nobody can. */
   if (pyro_thread_cpu_time (0, &used_ns))
     __atomic_store_n (&stack->announcement.ended_ns, used_ns, __ATOMIC_RELEASE);
@@ -129,7 +129,7 @@ pyro_node_stack_rebase (PyroNodeStack *stack, guint64 base)
     pyro_turns_add (&announcement->turns, announcement->last_label, used_ns);
   stack->depth = 0;
   stack->base = base;
-  __atomic_store_n (&stack->label, base, __ATOMIC_RELEASE);
+  pyro_node_stack_set_label (stack, base);
   return before;
 }
 
@@ -169,7 +169,7 @@ pyro_node_stack_renew (guint generation)
   }
   /* Hooks were off in between: what is on the stack is not true any more. */
   stack->depth = 0;
-  __atomic_store_n (&stack->label, stack->base, __ATOMIC_RELEASE);
+  pyro_node_stack_set_label (stack, stack->base);
   stack->generation = generation;
   announce (stack);
   return stack;

@@ -43,6 +43,7 @@ typedef struct {
   guint64 label;        /* label word while this entry is the top */
   guint32 kind;         /* PyroHookKind */
   guint32 epoch;        /* pyro_pad_epoch() for which OWN holds; 0: for none */
+  gboolean in_doubt;    /* its end may not be reported */
 } PyroNodeEntry;
 
 typedef struct {
@@ -137,6 +138,28 @@ pyro_node_stack_prune (PyroNodeStack *stack, PyroHookKind kind, guintptr frame)
   return depth;
 }
 
+static inline void
+pyro_node_stack_set_label (PyroNodeStack *stack, guint64 label)
+{
+  pyro_label_fallback_clear (&stack->announcement.fallback);
+  __atomic_store_n (&stack->label, label, __ATOMIC_RELEASE);
+}
+
+/* The label word of the entry at DEPTH - 1, or of the empty stack. */
+static inline guint64
+pyro_node_stack_label_at (const PyroNodeStack *stack, guint depth)
+{
+  return depth > 0 ? stack->entries[depth - 1].label : stack->base;
+}
+
+/* The label word of this thread, as far as it is certain. */
+static inline guint64
+pyro_node_stack_get_label (const PyroNodeStack *stack)
+{
+  return pyro_label_fallback_apply (&stack->announcement.fallback,
+                                    stack->label);
+}
+
 /* Puts an entry at DEPTH, on top. An entry without a label (a pad of no
  * element) does not hide the one that it was called from. */
 static inline void
@@ -148,15 +171,30 @@ pyro_node_stack_put (PyroNodeStack *stack, guint depth, gconstpointer object,
 
   entry->object = object;
   entry->frame = frame;
+  entry->in_doubt = FALSE;
   entry->own = label;
   entry->kind = kind;
   entry->epoch = epoch;
   if (G_LIKELY (label != 0))
     entry->label = label;
   else
-    entry->label = depth > 0 ? stack->entries[depth - 1].label : stack->base;
+    entry->label = pyro_node_stack_label_at (stack, depth);
   stack->depth = depth + 1;
-  __atomic_store_n (&stack->label, entry->label, __ATOMIC_RELEASE);
+  pyro_node_stack_set_label (stack, entry->label);
+}
+
+/* The end of the call that is on top may not be reported: it counts where the
+ * stack shows that it goes on. */
+static inline void
+pyro_node_stack_doubt_top (PyroNodeStack *stack)
+{
+  guint depth = stack->depth;
+
+  if (depth == 0 || depth > PYRO_NODE_STACK_SIZE)
+    return;
+  stack->entries[depth - 1].in_doubt = TRUE;
+  pyro_label_fallback_set (&stack->announcement.fallback,
+                           pyro_node_stack_label_at (stack, depth - 1));
 }
 
 static inline void
@@ -219,9 +257,9 @@ pyro_node_stack_pop (PyroNodeStack *stack, gconstpointer object,
   if (G_UNLIKELY (depth == 0))
     return;
   stack->depth = --depth;
-  __atomic_store_n (&stack->label,
-                    depth > 0 ? stack->entries[depth - 1].label : stack->base,
-                    __ATOMIC_RELEASE);
+  pyro_node_stack_set_label (stack, pyro_node_stack_label_at (stack, depth));
+  if (G_UNLIKELY (depth > 0 && stack->entries[depth - 1].in_doubt))
+    pyro_node_stack_doubt_top (stack);
 }
 
 G_END_DECLS

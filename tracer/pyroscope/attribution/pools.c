@@ -167,10 +167,13 @@ pyro_pools_push (GThreadPool *pool, gpointer data, GError **error)
   const Pool *known = find_pool (pool);
   guint generation = pyro_workers_get_generation ();
   const PyroNodeStack *stack = pyro_own_node_stack;
+  guint64 label = 0;
 
   if (known != NULL && generation != 0 && stack != NULL
-      && stack->generation == generation && stack->label != 0)
-    remember (known, data, stack->label);
+      && stack->generation == generation)
+    label = pyro_node_stack_get_label (stack);
+  if (label != 0)
+    remember (known, data, label);
   return g_thread_pool_push (pool, data, error);
 }
 

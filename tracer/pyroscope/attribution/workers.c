@@ -38,13 +38,15 @@ static PyroNodeStack *
 prepare (void *(*start) (void *), void *argument)
 {
   guint generation = pyro_workers_get_generation ();
-  guint64 owner = 0;
+  guint64 creator, owner;
   PyroNodeStack *stack;
 
   if (generation == 0 || pyro_own_node_stack == NULL
       || pyro_own_node_stack->generation != generation)
     return NULL;
-  owner = pyro_owners_find (pyro_own_node_stack->label, start, argument);
+  creator
+      = pyro_nodes_try_settle (pyro_node_stack_get_label (pyro_own_node_stack));
+  owner = pyro_owners_find (creator, start, argument);
   if (owner == 0)
     return NULL;
   stack = pyro_node_stack_new (generation, owner);

@@ -55,7 +55,9 @@ pyro_announcements_take (void)
 guint64
 pyro_announcement_get_label (const PyroAnnouncement *announcement)
 {
-  guint64 label = __atomic_load_n (announcement->label, __ATOMIC_ACQUIRE);
+  guint64 label = pyro_label_fallback_apply (
+      &announcement->fallback,
+      __atomic_load_n (announcement->label, __ATOMIC_ACQUIRE));
 
   return label != 0
              ? label

@@ -12,6 +12,7 @@
 #include <glib.h>
 #include <sys/types.h>
 
+#include "label-fallback.h"
 #include "turns.h"
 
 /* A thread's wish to be sampled at once, where its label word is, and its
@@ -22,6 +23,7 @@ typedef struct _PyroAnnouncement {
   pid_t tid;
   const guint64 *label;
   guint64 last_label; /* while *LABEL is 0: what it was before */
+  PyroLabelFallback fallback;
   PyroTurns turns;
   guint64 ended_ns; /* 0; when it ends, what the thread's CPU clock says */
   void (*release) (struct _PyroAnnouncement *announcement);

@@ -88,10 +88,17 @@ static void
 copy_label (PyroThreadRecord *record, PyroRawSample *sample)
 {
   const uint64_t *label = __atomic_load_n (&record->label, __ATOMIC_ACQUIRE);
+  const PyroLabelFallback *fallback
+      = __atomic_load_n (&record->fallback, __ATOMIC_ACQUIRE);
   const PyroTurns *turns = __atomic_load_n (&record->turns, __ATOMIC_ACQUIRE);
 
   if (label != NULL) {
     sample->label = __atomic_load_n (label, __ATOMIC_RELAXED);
+    if (fallback != NULL
+        && __atomic_load_n (&fallback->in_doubt, __ATOMIC_ACQUIRE)) {
+      sample->flags |= PYRO_SAMPLE_IN_DOUBT;
+      sample->fallback = __atomic_load_n (&fallback->label, __ATOMIC_RELAXED);
+    }
   } else {
     sample->label = 0;
     sample->flags |= PYRO_SAMPLE_UNLABELLED;

@@ -21,6 +21,7 @@ typedef struct {
   uint32_t weight;      /* timer expirations it stands for: 1 + overruns */
   uint64_t nanoseconds; /* CPU time that it stands for */
   uint64_t label;       /* the thread's label word at that moment */
+  uint64_t fallback;    /* with PYRO_SAMPLE_IN_DOUBT */
   uint64_t n_turns;     /* how often it had turned to other work until then */
   uint16_t depth;       /* entries in pcs, leaf first */
   uint16_t omitted;     /* frames left out in front of pcs[gap] */
@@ -33,6 +34,7 @@ typedef struct {
 #define PYRO_SAMPLE_RESCUED 1    /* a caller was found without CFI */
 #define PYRO_SAMPLE_FILLER 2     /* no sample, only the rest of the buffer */
 #define PYRO_SAMPLE_UNLABELLED 4 /* nobody knew where the label word is */
+#define PYRO_SAMPLE_IN_DOUBT 8   /* the label counts if the stack shows it */
 
 #define PYRO_SAMPLE_MAX_SIZE \
   (sizeof (PyroRawSample) + PYRO_MAX_FRAMES * sizeof (uintptr_t))

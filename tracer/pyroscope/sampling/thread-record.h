@@ -8,6 +8,7 @@
  */
 #pragma once
 
+#include "label-fallback.h"
 #include "ring.h"
 #include "turns.h"
 #include "unwinding/unwind-cache.h"
@@ -17,6 +18,7 @@ typedef struct {
   /* A word of the sampled thread's own that is copied into each sample; this
    * room does not know what it means. NULL: the word is 0. */
   const uint64_t *label;
+  const PyroLabelFallback *fallback; /* of the same thread; NULL: none */
   const PyroTurns *turns; /* of the same thread; NULL: none */
   /* The thread's own stack, from its announcement; high 0: not known. */
   uintptr_t stack_low, stack_high;

@@ -520,6 +520,8 @@ pyro_thread_adopt (PyroThread *thread, PyroAnnouncement *announcement)
                     __ATOMIC_RELEASE);
   __atomic_store_n (&thread->record.turns, &announcement->turns,
                     __ATOMIC_RELEASE);
+  __atomic_store_n (&thread->record.fallback, &announcement->fallback,
+                    __ATOMIC_RELEASE);
   __atomic_store_n (&thread->record.label, announcement->label,
                     __ATOMIC_RELEASE);
 }

@@ -273,6 +273,57 @@ GST_START_TEST (queries_are_the_one_that_answers)
 }
 GST_END_TEST
 
+static GstPadProbeReturn
+end_query (GstPad *pad, GstPadProbeInfo *info, gpointer what)
+{
+  return (GstPadProbeReturn)GPOINTER_TO_INT (what);
+}
+
+/* GStreamer 1.22 does not report the end of a query that a probe answers or
+ * drops. */
+static void
+expect_own_work_after_query (GstPadProbeReturn what)
+{
+  g_autoptr (GstElement) pipeline
+      = pyro_launch ("stuck", "pyroburn name=innocent state-cost=200000 "
+                              "identity");
+  g_autoptr (GstElement) element
+      = gst_bin_get_by_name (GST_BIN (pipeline), "innocent");
+  g_autoptr (GstPad) pad = gst_element_get_static_pad (element, "src");
+  g_autoptr (PyroCaptured) captured = NULL;
+  guint64 own_ns = 0;
+
+  gst_pad_add_probe (pad, GST_PAD_PROBE_TYPE_QUERY_BOTH, end_query,
+                     GINT_TO_POINTER (what), NULL);
+  pyro_profiled_begin ();
+  pyro_play (pipeline);
+  for (guint i = 0; i < 10 * pyro_profiled_scale (); i++) {
+    gint64 position;
+
+    gst_pad_query_position (pad, GST_FORMAT_TIME, &position);
+    own_ns += pyro_burn_cpu (100 * 1000000);
+  }
+  gst_element_set_state (pipeline, GST_STATE_NULL);
+  captured = pyro_profiled_end ();
+  pyro_expect_time (captured, "element=innocent",
+                    pyro_captured_cpu (captured, "element", "innocent", NULL),
+                    pyro_used (pipeline), 5);
+  fail_unless (pyro_captured_cpu (captured, "element", NULL, NULL)
+               > own_ns / 100 * 95);
+}
+
+GST_START_TEST (work_after_a_dropped_query_is_nobodys)
+{
+  expect_own_work_after_query (GST_PAD_PROBE_DROP);
+}
+GST_END_TEST
+
+GST_START_TEST (work_after_an_answered_query_is_nobodys)
+{
+  expect_own_work_after_query (GST_PAD_PROBE_HANDLED);
+}
+GST_END_TEST
+
 GST_START_TEST (changes_of_state_are_the_elements)
 {
   g_autoptr (GstElement) pipeline
@@ -312,6 +363,8 @@ make_suite (void)
   tcase_add_test (tcase, an_element_in_a_harness_needs_no_bin);
   tcase_add_test (tcase, events_are_the_receivers);
   tcase_add_test (tcase, queries_are_the_one_that_answers);
+  tcase_add_test (tcase, work_after_a_dropped_query_is_nobodys);
+  tcase_add_test (tcase, work_after_an_answered_query_is_nobodys);
   tcase_add_test (tcase, changes_of_state_are_the_elements);
   return suite;
 }

@@ -307,6 +307,64 @@ test_adopted (void)
   item->release (item);
 }
 
+/* doubt */
+
+static void
+query (PyroNodeStack *stack, guint node, guint depth)
+{
+  pyro_node_stack_push (stack, OBJECT (node), EXACT (node), PYRO_HOOK_QUERY,
+                        FRAME (depth));
+  pyro_node_stack_doubt_top (stack);
+}
+
+static void
+assert_in_doubt (const PyroNodeStack *stack, guint node, guint64 fallback)
+{
+  assert_top (stack, node);
+  g_assert_true (stack->announcement.fallback.in_doubt);
+  g_assert_cmphex (stack->announcement.fallback.label, ==, fallback);
+  /* What is certain without a look at the stack. */
+  g_assert_cmphex (pyro_node_stack_get_label (stack), ==, fallback);
+}
+
+static void
+assert_certain (const PyroNodeStack *stack, guint node)
+{
+  assert_top (stack, node);
+  g_assert_cmphex (pyro_node_stack_get_label (stack), ==,
+                   node != 0 ? EXACT (node) : 0);
+}
+
+static void
+test_doubt (void)
+{
+  PyroNodeStack *stack = begin ();
+
+  stack->announcement.last_label = 0;
+  query (stack, 2, 3);
+  assert_in_doubt (stack, 2, 0);
+  g_assert_cmphex (pyro_announcement_get_label (&stack->announcement), ==, 0);
+  pyro_node_stack_pop (stack, OBJECT (2), PYRO_HOOK_QUERY);
+  assert_certain (stack, 0);
+
+  push (stack, 1, 1);
+  query (stack, 2, 3);
+  assert_in_doubt (stack, 2, EXACT (1));
+  /* What is called in it. */
+  push (stack, 3, 4);
+  assert_certain (stack, 3);
+  pop (stack, 3);
+  assert_in_doubt (stack, 2, EXACT (1));
+  /* After it, without its end. */
+  push (stack, 4, 2);
+  assert_certain (stack, 4);
+  pop (stack, 4);
+  assert_certain (stack, 1);
+  query (stack, 2, 3);
+  pop (stack, 1);
+  assert_certain (stack, 0);
+}
+
 /* signals */
 
 /* What the label may be now. Before a push or a pop begins, and after it has
@@ -499,6 +557,7 @@ main (int argc, char **argv)
   ADD ("tasks-begin-and-end", test_tasks);
   ADD ("sessions-begin-with-an-empty-stack", test_sessions);
   ADD ("a-thread-adopts-the-stack-that-its-creator-made", test_adopted);
+  ADD ("calls-whose-end-may-be-missing-are-in-doubt", test_doubt);
   ADD ("signals-see-what-was-or-what-is", test_storm);
 #if defined(__x86_64__)
   ADD ("each-instruction-leaves-what-was-or-what-is", test_every_instruction);
