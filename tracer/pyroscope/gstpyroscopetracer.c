@@ -23,10 +23,11 @@
 #include "gstpyroscopetracer.h"
 
 #include <pthread.h>
-#include <stdlib.h>
 #include <unistd.h>
 
+#include "at-exit.h"
 #include "attribution/hooks.h"
+#include "delivery/delivery.h"
 #include "log.h"
 #include "session.h"
 #include "settings.h"
@@ -58,8 +59,8 @@ static struct {
   GMutex lock;
   GstPyroscopeTracer *owner; /* not a reference: dispose clears it */
   PyroSession *session;
-  pid_t pid; /* of the session's process */
-  gboolean at_exit_registered;
+  pid_t pid;        /* of the session's process */
+  gboolean exiting; /* exit() has stopped it for good */
 } profiler;
 
 /* Life cycle */
@@ -84,10 +85,11 @@ start_locked (GstPyroscopeTracer *self)
   g_autoptr (GError) error = NULL;
   g_autofree gchar *description = NULL;
 
-  if (profiler.owner != self || profiler.session != NULL)
+  if (profiler.owner != self || profiler.session != NULL || profiler.exiting)
     return;
   pyro_hooks_watch_for_life (FALSE);
   tell_messages (self);
+  pyro_at_exit (stop_at_exit);
   profiler.session = pyro_session_new (self->settings, &error);
   if (profiler.session == NULL) {
     pyro_log_user (GST_LEVEL_WARNING, "no profile is taken: %s",
@@ -95,10 +97,6 @@ start_locked (GstPyroscopeTracer *self)
     return;
   }
   profiler.pid = getpid ();
-  if (!profiler.at_exit_registered) {
-    profiler.at_exit_registered = TRUE;
-    atexit (stop_at_exit);
-  }
   pyro_hooks_start (self->settings->thread_owners);
   description = pyro_settings_describe (self->settings);
   GST_CAT_INFO (pyro_debug, "started: %s", description);
@@ -147,13 +145,20 @@ stop_at_exit (void)
   /* An exit() in a signal handler may have interrupted whoever has the lock:
    * the last profile is then lost, not the process's end. */
   for (guint i = 0; !g_mutex_trylock (&profiler.lock); i++) {
-    if (i == 100)
+    if (i == 100) {
+      pyro_delivery_close ();
       return;
+    }
     g_usleep (G_USEC_PER_SEC / 100);
   }
+  profiler.exiting = TRUE;
   session = steal_session_locked ();
   g_mutex_unlock (&profiler.lock);
   finish (session);
+  if (!pyro_delivery_close ())
+    pyro_log_user (GST_LEVEL_WARNING,
+                   "the process ends while a push waits for a name server or "
+                   "a file; raise stop-timeout");
 }
 
 /* Hooks */

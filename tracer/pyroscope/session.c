@@ -554,6 +554,7 @@ pyro_session_fork_child (PyroSession *session)
   pyro_nodes_fork_done (TRUE);
   pyro_threads_forget ();
   memset (&kept, 0, sizeof kept);
+  pyro_delivery_fork_child ();
   if (session != NULL)
     pyro_delivery_forget (session->delivery);
 }

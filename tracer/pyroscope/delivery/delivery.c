@@ -2,6 +2,7 @@
 #include "delivery.h"
 #include "capture-file.h"
 #include "log.h"
+#include "network.h"
 #include "own-thread.h"
 #include "profile/gzip.h"
 #include "pusher.h"
@@ -23,6 +24,10 @@
 
 /* What a thread with nothing to do needs for its end, whatever the deadline. */
 #define JOIN_GRACE (50 * G_TIME_SPAN_MILLISECOND)
+
+/* One step of a push: a wait of 0.1 s for the network, or the arithmetic of a
+ * TLS handshake. */
+#define CLOSE_GRACE (500 * G_TIME_SPAN_MILLISECOND)
 
 struct _PyroDelivery {
   /* Read-only after pyro_delivery_new(). */
@@ -232,6 +237,8 @@ run (void *data)
 
   pthread_setname_np (pthread_self (), "pyro-delivery");
   check_output_dir (self);
+  if (self->pusher != NULL)
+    pyro_network_start ();
   while (wait_for_job (self)) {
     take_jobs_in (self);
     while (self->pusher != NULL && !pyro_pusher_is_empty (self->pusher)) {
@@ -402,4 +409,16 @@ void
 pyro_delivery_forget (PyroDelivery *self)
 {
   g_atomic_int_set (&self->forgotten, TRUE);
+}
+
+gboolean
+pyro_delivery_close (void)
+{
+  return pyro_network_close (g_get_monotonic_time () + CLOSE_GRACE);
+}
+
+void
+pyro_delivery_fork_child (void)
+{
+  pyro_network_forget ();
 }

@@ -59,6 +59,15 @@ void pyro_delivery_get_stats (PyroDelivery *delivery, PyroDeliveryStats *stats);
 gboolean pyro_delivery_stop (PyroDelivery *delivery, gint64 deadline,
                              PyroDeliveryStats *stats);
 
+/* At exit(), after the last stop: a thread that was left behind does not use
+ * libcurl and its TLS library any more, which exit() cleans up next. FALSE: it
+ * was in the middle of it for longer than 0.5 s. */
+gboolean pyro_delivery_close (void);
+
+/* After fork(), in the child: as if nothing had been delivered in this process;
+ * for each delivery also pyro_delivery_forget(). */
+void pyro_delivery_fork_child (void);
+
 /* After fork(), in the child: forgets the thread, which is not there, without
  * touching any lock that it may have held. Leaks on purpose. Submits to it are
  * discarded and a stop of it returns at once. */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "push.h"
+#include "network.h"
 
 #include <curl/curl.h>
 #include <string.h>
@@ -24,21 +25,6 @@ void
 pyro_push_outcome_clear (PyroPushOutcome *outcome)
 {
   g_clear_pointer (&outcome->reason, g_free);
-}
-
-/* Initialized on the delivery thread at the first push and never cleaned up:
- * libcurl may have other users in the process. */
-static gboolean
-ensure_curl (void)
-{
-  static gsize state = 0; /* 1: usable, 2: not */
-
-  if (g_once_init_enter (&state)) {
-    gboolean usable = curl_global_init (CURL_GLOBAL_DEFAULT) == CURLE_OK;
-
-    g_once_init_leave (&state, usable ? 1 : 2);
-  }
-  return state == 1;
 }
 
 static size_t
@@ -152,12 +138,13 @@ transfer_clear (Transfer *transfer)
 
 /* Runs the transfer to its end or TICK's time: then CURLE_ABORTED_BY_CALLBACK.
  * A multi handle only because curl_easy_perform() looks at its progress
- * callback no more than once a second. */
-static CURLcode
-perform (Transfer *transfer, PyroPushTick tick, gpointer user_data)
+ * callback no more than once a second. FALSE: libcurl may not be used any more,
+ * not even to clean up. */
+static gboolean
+perform (Transfer *transfer, PyroPushTick tick, gpointer user_data,
+         CURLcode *result)
 {
   CURLM *multi = curl_multi_init ();
-  CURLcode result = CURLE_FAILED_INIT;
   int running = 1;
 
   if (multi == NULL
@@ -173,12 +160,16 @@ perform (Transfer *transfer, PyroPushTick tick, gpointer user_data)
       break;
     message = curl_multi_info_read (multi, &n_messages);
     if (message != NULL && message->msg == CURLMSG_DONE) {
-      result = message->data.result;
+      *result = message->data.result;
       break;
     }
+    /* It encodes profiles and writes files: nothing that exit() waits for. */
+    pyro_network_end ();
     left = tick (user_data) - g_get_monotonic_time ();
+    if (!pyro_network_begin (NULL))
+      return FALSE;
     if (left <= 0) {
-      result = CURLE_ABORTED_BY_CALLBACK;
+      *result = CURLE_ABORTED_BY_CALLBACK;
       break;
     }
     if (curl_multi_poll (multi, NULL, 0, (int)MIN (left / 1000 + 1, POLL_MS),
@@ -190,7 +181,7 @@ perform (Transfer *transfer, PyroPushTick tick, gpointer user_data)
 
 out:
   curl_multi_cleanup (multi);
-  return result;
+  return TRUE;
 }
 
 /* The string value of "message" in the Connect protocol's error, a flat JSON
@@ -352,17 +343,23 @@ pyro_push_send (const PyroPushTarget *target, GBytes *body, guint timeout_ms,
 {
   Transfer transfer;
   CURLcode result = CURLE_FAILED_INIT;
+  const gchar *reason;
   long code = 0;
 
   memset (outcome, 0, sizeof *outcome);
-  if (!ensure_curl ()) {
+  pyro_network_start ();
+  if (!pyro_network_begin (&reason)) {
     outcome->status = PYRO_PUSH_UNREACHABLE;
-    outcome->reason = g_strdup ("libcurl cannot be initialized");
+    outcome->reason = g_strdup (reason);
     return;
   }
 
   if (transfer_init (&transfer, target, body, timeout_ms)) {
-    result = perform (&transfer, tick, user_data);
+    if (!perform (&transfer, tick, user_data, &result)) {
+      outcome->status = PYRO_PUSH_ABORTED;
+      outcome->reason = g_strdup ("no answer yet");
+      return;
+    }
     if (result == CURLE_OK || transfer.too_much)
       curl_easy_getinfo (transfer.easy, CURLINFO_RESPONSE_CODE, &code);
   }
@@ -371,4 +368,7 @@ pyro_push_send (const PyroPushTarget *target, GBytes *body, guint timeout_ms,
   else
     read_failure (&transfer, target, result, body, outcome);
   transfer_clear (&transfer);
+  pyro_network_end ();
+  if (code != 0)
+    pyro_network_was_used ();
 }
