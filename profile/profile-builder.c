@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "profile/arena.h"
+#include "profile/bounded-text.h"
 #include "profile/profile.pb-c.h"
 #include "profile/saturated.h"
 
@@ -22,6 +23,7 @@ struct _PyroProfileBuilder {
 
   GHashTable *string_index; /* string → index */
   GPtrArray *strings;
+  guint n_cut; /* of the strings */
 
   GPtrArray *sample_types;
   ValueTypeMessage *period_type;
@@ -196,28 +198,48 @@ copy_bytes (PyroProfileBuilder *builder, gconstpointer data, gsize size)
   return copy;
 }
 
-/* The string's index in the string table. */
 static gint64
-intern (PyroProfileBuilder *builder, const gchar *string)
+intern_valid (PyroProfileBuilder *builder, const gchar *string)
 {
-  g_autofree gchar *valid = NULL;
+  gpointer index = GUINT_TO_POINTER (builder->strings->len);
+
+  string = copy_bytes (builder, string, strlen (string) + 1);
+  g_ptr_array_add (builder->strings, (gpointer)string);
+  g_hash_table_insert (builder->string_index, (gpointer)string, index);
+  return GPOINTER_TO_UINT (index);
+}
+
+/* The string's index in the string table. What is longer than MAX bytes is cut:
+ * the same string may be there twice, for two bounds. */
+static gint64
+intern_bounded (PyroProfileBuilder *builder, const gchar *string, gsize max)
+{
+  g_autofree gchar *bounded = NULL;
+  gboolean is_cut = FALSE, fits;
   gpointer index;
 
   if (string == NULL || *string == '\0')
     return 0;
-  if (g_hash_table_lookup_extended (builder->string_index, string, NULL,
-                                    &index))
+  fits = strlen (string) <= max;
+  if (fits
+      && g_hash_table_lookup_extended (builder->string_index, string, NULL,
+                                       &index))
     return GPOINTER_TO_UINT (index);
-  if (!g_utf8_validate (string, -1, NULL)) {
-    valid = g_utf8_make_valid (string, -1);
-    return intern (builder, valid);
+  if (!fits || !g_utf8_validate (string, -1, NULL)) {
+    string = bounded = pyro_bounded_text (string, max, &is_cut);
+    if (g_hash_table_lookup_extended (builder->string_index, string, NULL,
+                                      &index))
+      return GPOINTER_TO_UINT (index);
   }
+  if (is_cut)
+    builder->n_cut++;
+  return intern_valid (builder, string);
+}
 
-  string = copy_bytes (builder, string, strlen (string) + 1);
-  index = GUINT_TO_POINTER (builder->strings->len);
-  g_ptr_array_add (builder->strings, (gpointer)string);
-  g_hash_table_insert (builder->string_index, (gpointer)string, index);
-  return GPOINTER_TO_UINT (index);
+static gint64
+intern (PyroProfileBuilder *builder, const gchar *string)
+{
+  return intern_bounded (builder, string, PYRO_MAX_STRING);
 }
 
 static ValueTypeMessage *
@@ -432,9 +454,9 @@ add_label (PyroProfileBuilder *builder, const PyroSampleLabel *label)
   LabelMessage message = PERFTOOLS__PROFILES__LABEL__INIT;
   LabelMessage *known;
 
-  message.key = intern (builder, label->key);
+  message.key = intern_bounded (builder, label->key, PYRO_MAX_LABEL_NAME);
   if (label->str != NULL) {
-    message.str = intern (builder, label->str);
+    message.str = intern_bounded (builder, label->str, PYRO_MAX_LABEL_VALUE);
   } else {
     message.num = label->num;
     message.num_unit = intern (builder, label->unit);
@@ -528,6 +550,12 @@ guint
 pyro_profile_builder_get_n_samples (PyroProfileBuilder *builder)
 {
   return builder->samples->len;
+}
+
+guint
+pyro_profile_builder_get_n_cut (PyroProfileBuilder *builder)
+{
+  return builder->n_cut;
 }
 
 GBytes *

@@ -2,6 +2,8 @@
 /*
  * What: builds one pprof profile, sample by sample.
  * Owner: the builder copies every string it is given; ids are the builder's.
+ * Strings that are not UTF-8 are made so, and those that a server would refuse
+ * are cut (see bounded-text.h), wherever they are.
  * Threads: one builder belongs to one thread at a time; no global state.
  *
  * Format: https://github.com/google/pprof/blob/main/proto/profile.proto
@@ -55,8 +57,7 @@ pyro_profile_builder_add_location (PyroProfileBuilder *builder,
 
 /* LOCATION_IDS: leaf first. VALUES: one for each sample type. Samples with the
  * same stack and labels are NOT merged here: the caller aggregates. Labels
- * whose value is NULL or empty are left out. Strings that are not UTF-8 are
- * made so (U+FFFD). */
+ * whose value is NULL or empty are left out. */
 void pyro_profile_builder_add_sample (PyroProfileBuilder *builder,
                                       const guint64 *location_ids,
                                       guint n_locations, const gint64 *values,
@@ -72,6 +73,9 @@ void pyro_profile_builder_merge_sample (PyroProfileBuilder *builder,
                                         guint n_labels);
 
 guint pyro_profile_builder_get_n_samples (PyroProfileBuilder *builder);
+
+/* How many of its strings were cut, each counted once. */
+guint pyro_profile_builder_get_n_cut (PyroProfileBuilder *builder);
 
 /* The serialized pprof message, not compressed. (transfer full) */
 GBytes *pyro_profile_builder_encode (PyroProfileBuilder *builder);

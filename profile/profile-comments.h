@@ -40,6 +40,9 @@
 #define PYRO_COMMENT_ELEMENTS_NUMBERLESS \
   PYRO_COMMENT_STATS "elements.numberless"
 #define PYRO_COMMENT_ELEMENTS_NAMELESS PYRO_COMMENT_STATS "elements.nameless"
+/* names (of elements, threads, functions, files) that were cut because a server
+ * takes no longer ones */
+#define PYRO_COMMENT_NAMES_CUT PYRO_COMMENT_STATS "names.cut"
 
 /* How the samples were taken. */
 #define PYRO_COMMENT_SAMPLER "sampler."

@@ -23,6 +23,7 @@
 #define TRUNCATED "truncated"
 #define RESCUED "rescued"
 #define OVERRUNS "overruns"
+#define NAMES_CUT "names.cut"
 
 typedef struct {
   const PyroTerminal *terminal;
@@ -163,6 +164,9 @@ print_stats (const Summary *summary)
   if (text->len > 0)
     print_line (summary, "stacks", "%s", text->str);
   print_reasons (summary, samples);
+  if (pyro_fact_get_count (stats, NAMES_CUT, &count))
+    print_line (summary, "names",
+                "%" G_GINT64_FORMAT " cut to what a server takes", count);
 }
 
 static void

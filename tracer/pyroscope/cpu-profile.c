@@ -296,6 +296,8 @@ add_lost_names (Encoding *encoding)
                       now->numberless - before.numberless);
   add_counter_if_any (builder, PYRO_COMMENT_ELEMENTS_NAMELESS,
                       now->nameless - before.nameless);
+  add_counter_if_any (builder, PYRO_COMMENT_NAMES_CUT,
+                      pyro_profile_builder_get_n_cut (builder));
 }
 
 static void

@@ -3,9 +3,7 @@
 
 #include <string.h>
 
-/* Pyroscope's defaults: validation.max-length-label-name and -value. */
-#define MAX_NAME_BYTES 1024
-#define MAX_VALUE_BYTES 2048
+#include "profile/bounded-text.h"
 
 /* The names of Rust's std::env::consts::ARCH, which the first tracer sent. */
 #if defined(__x86_64__)
@@ -37,19 +35,6 @@ label_clear (gpointer data)
   g_free ((gchar *)label->value);
 }
 
-static gchar *
-bounded_utf8 (const gchar *text, gsize max_bytes)
-{
-  gchar *valid = g_utf8_make_valid (text, -1);
-
-  if (strlen (valid) > max_bytes) {
-    gchar *end = g_utf8_find_prev_char (valid, valid + max_bytes + 1);
-
-    *end = '\0';
-  }
-  return valid;
-}
-
 /* The index of KEY, or where it belongs. */
 static guint
 find (const GArray *series, const gchar *key, gboolean *found)
@@ -69,8 +54,8 @@ find (const GArray *series, const gchar *key, gboolean *found)
 void
 pyro_series_set (GArray *series, const gchar *key, const gchar *value)
 {
-  PyroLabel label = { bounded_utf8 (key, MAX_NAME_BYTES),
-                      bounded_utf8 (value, MAX_VALUE_BYTES) };
+  PyroLabel label = { pyro_bounded_text (key, PYRO_MAX_LABEL_NAME, NULL),
+                      pyro_bounded_text (value, PYRO_MAX_LABEL_VALUE, NULL) };
   gboolean found;
   guint at = find (series, label.key, &found);
 

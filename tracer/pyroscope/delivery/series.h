@@ -14,8 +14,8 @@ G_BEGIN_DECLS
  * (tracer-name), service, version, os, arch, hostname, and the tags. A tag
  * named like one of these replaces it, all but __name__, which belongs to the
  * profile's type; of two tags of one name the last counts. Empty values are
- * left out; text that is no UTF-8 is made so and cut at the server's limits
- * (name 1024, value 2048 bytes). Sorted by name, no name twice: the server
+ * left out; names and values are bounded as labels of samples are
+ * (profile/bounded-text.h). Sorted by name, no name twice: the server
  * refuses duplicates. An array of PyroLabel. (transfer full) */
 GArray *
 pyro_series_new (const PyroSettings *settings, const gchar *profile_name);

@@ -9,6 +9,7 @@ import socket
 
 import pprof_reader
 import pytest
+from launcher import inspect
 from pipelines import SHORT, TWO_THREADS_BUSY, two_threads
 from pyroscope_client import CPU, SAMPLES
 
@@ -81,6 +82,31 @@ def test_stacks_by_element_equal_the_captures(launcher, server, service):
             until=lambda g: g.total == sum(expected.values()),
         )
         assert expected and graph.stacks == expected
+
+
+def test_names_that_are_too_long_are_cut_and_remain_two(launcher, server, service):
+    # A server refuses a profile for one label above 2048 bytes.
+    long = "färben" * 500
+    run = launcher.run(
+        "videotestsrc num-buffers=200 ! video/x-raw,format=I420,width=640,height=360 ! "
+        f"videoconvert name={long}1 ! video/x-raw,format=ARGB64 ! "
+        f"videoconvert name={long}2 ! video/x-raw,format=I420 ! fakesink",
+        server_url=server.url,
+        tracer_name=service,
+    )
+    assert run.status == 0 and run.messages == []
+    by_element = run.captures.by_label("element")
+    names = {name for name in by_element if name.startswith("färben")}
+    assert len(names) == 2
+    assert all(2040 < len(name.encode()) <= 2048 for name in names)
+    (summary,) = inspect("summary", launcher.captures)["profiles"]
+    stats = {fact["name"]: fact["value"] for fact in summary["stats"]}
+    # Two elements, and the two paths to them, in each profile.
+    assert 4 <= stats["names.cut"] <= 4 * len(run.captures.files)
+    assert total(server, CPU, select(service), run.captures.total()) > 0
+    for name in names:
+        selector = select(service, element=name)
+        assert total(server, CPU, selector, by_element[name]) == by_element[name]
 
 
 def test_series_say_who_was_profiled(launcher, server, service):
