@@ -118,28 +118,37 @@ pyro_aggregate_add_sample (PyroAggregate *aggregate, PyroModules *modules,
                            const PyroThreadInfo *thread,
                            const PyroRawSample *sample, guint64 label)
 {
+  PyroStackEnd end = sample->end;
   Draft draft;
 
   draft_init (&draft, thread, label);
   for (guint i = 0; i < sample->depth; i++) {
     /* Return addresses point behind the call. */
     guintptr pc = i == 0 ? sample->pcs[0] : sample->pcs[i] - 1;
-    const PyroModule *module = pyro_modules_find (modules, pc);
+    gboolean in_doubt;
+    const PyroModule *module
+        = pyro_modules_find_at (modules, pc, sample->moment, &in_doubt);
 
     if (sample->omitted > 0 && i == sample->gap)
       draft_add (&draft, NULL, PYRO_NOTE_OMITTED);
     if (module != NULL)
       draft_add (&draft, module, pc - module->bias);
     else
-      draft_add (&draft, NULL, PYRO_NOTE_UNKNOWN_CODE);
+      draft_add (&draft, NULL,
+                 in_doubt ? PYRO_NOTE_CLOSED_CODE : PYRO_NOTE_UNKNOWN_CODE);
+    /* The frames from here on were found by another library's tables. */
+    if (pyro_modules_was_misled (modules, pc, sample->moment, module)) {
+      end = PYRO_STACK_UNKNOWN_CODE;
+      break;
+    }
   }
-  if (sample->end != PYRO_STACK_COMPLETE)
-    draft_add (&draft, NULL, PYRO_NOTE_TRUNCATED + sample->end);
+  if (end != PYRO_STACK_COMPLETE)
+    draft_add (&draft, NULL, PYRO_NOTE_TRUNCATED + end);
   commit (aggregate, &draft, sample->weight, sample->nanoseconds);
 
   aggregate->stats.samples++;
   aggregate->stats.overruns += sample->weight - 1;
-  aggregate->stats.ends[MIN (sample->end, PYRO_STACK_N_ENDS - 1)]++;
+  aggregate->stats.ends[MIN (end, PYRO_STACK_N_ENDS - 1)]++;
   if (sample->flags & PYRO_SAMPLE_RESCUED)
     aggregate->stats.rescued++;
 }

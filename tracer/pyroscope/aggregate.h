@@ -22,6 +22,7 @@ typedef enum {
   PYRO_NOTE_OMITTED = PYRO_NOTE_TRUNCATED + PYRO_STACK_N_ENDS,
   PYRO_NOTE_UNSAMPLED, /* + PyroUnsampledReason */
   PYRO_NOTE_UNKNOWN_CODE = PYRO_NOTE_UNSAMPLED + PYRO_UNSAMPLED_N_REASONS,
+  PYRO_NOTE_CLOSED_CODE, /* one of two modules, of which one was closed */
 } PyroNote;
 
 /* Comparable as bytes: no padding. */

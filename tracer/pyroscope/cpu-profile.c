@@ -80,7 +80,8 @@ note_name (guint64 note)
     return "[frames omitted]";
   if (note < PYRO_NOTE_UNKNOWN_CODE)
     return unsampled_names[note - PYRO_NOTE_UNSAMPLED];
-  return "[unknown code]";
+  return note == PYRO_NOTE_CLOSED_CODE ? "[code of a closed library]"
+                                       : "[unknown code]";
 }
 
 PyroCpuEncoder *

@@ -23,6 +23,7 @@
 #include "unwinding/memory-map.h"
 #include "unwinding/modules.h"
 #include "unwinding/reference-libunwind.h"
+#include "unwinding/unloads.h"
 
 #define GST_CAT_DEFAULT pyro_debug
 
@@ -304,6 +305,7 @@ static void
 tick (PyroSession *session)
 {
   gint64 now = g_get_monotonic_time ();
+  guint32 epoch = pyro_unload_epoch ();
 
   if (pyro_threads_update (kept.threads, now, &sink, session)) {
     /* New threads have new stacks. */
@@ -315,6 +317,7 @@ tick (PyroSession *session)
     session->map_pause = MIN_MAP_PAUSE_US;
   if (pyro_threads_drain (kept.threads, now, &sink, session))
     session->map_is_old = TRUE;
+  pyro_modules_drained (kept.modules, epoch);
   if (session->map_is_old && may_refresh_map (session, now))
     refresh_map (session, now);
   pyro_modules_reclaim (kept.modules, pyro_threads_is_quiescent, kept.threads);
@@ -354,6 +357,7 @@ begin (PyroSession *session)
   if (unwind == pyro_unwind_by_libunwind)
     pyro_reference_libunwind_warm_up ();
 #endif
+  pyro_unloads_watch (TRUE);
   pyro_modules_refresh (kept.modules);
   session->map_pause = MIN_MAP_PAUSE_US;
   refresh_map (session, g_get_monotonic_time ());
@@ -428,6 +432,7 @@ collect (void *data)
   }
   tick (session);
   pyro_threads_stop (kept.threads, g_get_monotonic_time (), &sink, session);
+  pyro_unloads_watch (FALSE);
   end_interval (session, g_get_monotonic_time ());
   __atomic_store_n (&kept.in_use, FALSE, __ATOMIC_RELEASE);
   return NULL;
@@ -555,6 +560,7 @@ pyro_session_fork_child (PyroSession *session)
   pyro_threads_forget ();
   memset (&kept, 0, sizeof kept);
   pyro_delivery_fork_child ();
+  pyro_unloads_fork_child ();
   if (session != NULL)
     pyro_delivery_forget (session->delivery);
 }

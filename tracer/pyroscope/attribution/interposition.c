@@ -12,6 +12,7 @@
 #include "live-elements.h"
 #include "log.h"
 #include "pools.h"
+#include "unwinding/unloads.h"
 #include "workers.h"
 
 #define GST_CAT_DEFAULT pyro_debug
@@ -32,6 +33,7 @@ static const PyroImport imports[] = {
 #endif
   IMPORT (g_thread_pool_push, pyro_pools_push),
   IMPORT (g_thread_pool_free, pyro_pools_free),
+  IMPORT (dlclose, pyro_unloads_close),
 #undef IMPORT
   { "dlopen", (gpointer)dlopen, (gpointer)wrapped_dlopen, "libgmodule-2.0.so" },
 };

@@ -138,6 +138,7 @@ take_sample (PyroThreadRecord *record, const siginfo_t *info,
 
   walk_stack (record, &sources, &regs, sample);
   copy_label (record, sample);
+  sample->moment = pyro_module_moment (sources.tables);
   sample->weight = weight;
   sample->nanoseconds = weight * interval;
   pyro_ring_commit (&record->ring, sample);

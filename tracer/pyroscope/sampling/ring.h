@@ -23,6 +23,7 @@ typedef struct {
   uint64_t label;       /* the thread's label word at that moment */
   uint64_t fallback;    /* with PYRO_SAMPLE_IN_DOUBT */
   uint64_t n_turns;     /* how often it had turned to other work until then */
+  uint64_t moment;      /* PyroModuleMoment: what was loaded then */
   uint16_t depth;       /* entries in pcs, leaf first */
   uint16_t omitted;     /* frames left out in front of pcs[gap] */
   uint16_t gap;

@@ -35,6 +35,16 @@ pyro_loader_iterate (int (*func) (struct dl_phdr_info *, size_t, void *),
   pthread_mutex_unlock (&gate);
 }
 
+static gboolean
+try_iterate (int (*func) (struct dl_phdr_info *, size_t, void *), gpointer data)
+{
+  if (pthread_mutex_trylock (&gate) != 0)
+    return FALSE;
+  dl_iterate_phdr (func, data);
+  pthread_mutex_unlock (&gate);
+  return TRUE;
+}
+
 void
 pyro_loader_fork_prepare (void)
 {
@@ -154,6 +164,18 @@ pyro_loader_get_counters (guint64 *adds, guint64 *subs)
   return counters.is_known;
 }
 
+gboolean
+pyro_loader_try_get_counters (guint64 *adds, guint64 *subs)
+{
+  Counters counters = { 0 };
+
+  if (!try_iterate (on_first, &counters))
+    return FALSE;
+  *adds = counters.adds;
+  *subs = counters.subs;
+  return counters.is_known;
+}
+
 /* Into ID; returns its size, 0 if the note segment has none. */
 static guint
 find_build_id (const guint8 *notes, gsize size, guint8 *id)
@@ -198,6 +220,7 @@ typedef struct {
   guint8 *at;
   gsize left;
   gsize needed;
+  guint n_skipped; /* modules that are passed over first */
 } Arena;
 
 /* The program headers are the file's own first page, which may have been cut
@@ -215,6 +238,10 @@ on_module (struct dl_phdr_info *info, size_t info_size, void *data)
   gsize size = (sizeof record + phdrs_size + record.name_size + 7) & ~(gsize)7;
   guint i;
 
+  if (arena->n_skipped > 0) {
+    arena->n_skipped--;
+    return 0;
+  }
   arena->needed += size;
   if (size > arena->left)
     return 0;
@@ -290,13 +317,58 @@ read_record (const guint8 *at, gsize *size)
   return module;
 }
 
+static GPtrArray *
+read_records (const guint8 *at, const guint8 *limit)
+{
+  GPtrArray *modules = g_ptr_array_new_with_free_func (free_module);
+
+  while (at < limit) {
+    gsize size;
+
+    g_ptr_array_add (modules, read_record (at, &size));
+    at += size;
+  }
+  return modules;
+}
+
+static int
+on_counted (struct dl_phdr_info *info, size_t size, void *data)
+{
+  ++*(guint *)data;
+  return 0;
+}
+
+/* The loader's list is in the order of loading. One that comes between the two
+ * walks makes the list begin later: no harm, if its callers ask for more than
+ * they need; the list is refused then. */
+GPtrArray *
+pyro_loader_try_list_last (guint n)
+{
+  gsize capacity = (gsize)n * 8192;
+  guint8 *memory = g_try_malloc (capacity);
+  guint n_before = 0, n_after = 0;
+  GPtrArray *modules = NULL;
+  Arena arena = { .at = memory, .left = capacity };
+
+  if (memory == NULL)
+    return NULL;
+  if (try_iterate (on_counted, &n_before)) {
+    arena.n_skipped = n_before > n ? n_before - n : 0;
+    if (try_iterate (on_module, &arena) && arena.needed <= capacity
+        && try_iterate (on_counted, &n_after) && n_before == n_after)
+      modules = read_records (memory, arena.at);
+  }
+  g_free (memory);
+  return modules;
+}
+
 GPtrArray *
 pyro_loader_list (void)
 {
-  GPtrArray *modules = g_ptr_array_new_with_free_func (free_module);
   gsize capacity = 64 * 1024;
-  guint8 *memory, *at;
-  Arena arena;
+  GPtrArray *modules;
+  guint8 *memory;
+  Arena arena = { 0 };
 
   for (;;) {
     memory = g_malloc (capacity);
@@ -309,12 +381,7 @@ pyro_loader_list (void)
     g_free (memory);
     capacity = arena.needed * 2; /* modules may come meanwhile */
   }
-  for (at = memory; at < arena.at;) {
-    gsize size;
-
-    g_ptr_array_add (modules, read_record (at, &size));
-    at += size;
-  }
+  modules = read_records (memory, arena.at);
   g_free (memory);
   return modules;
 }

@@ -41,6 +41,14 @@ gboolean pyro_loader_get_counters (guint64 *adds, guint64 *subs);
  * PyroLoadedModule, which the array owns. */
 GPtrArray *pyro_loader_list (void);
 
+/* The N that were loaded last, for the application's threads: NULL where they
+ * would have to wait for us or memory is short. */
+GPtrArray *pyro_loader_try_list_last (guint n);
+
+/* As pyro_loader_get_counters(), and FALSE where it would have to wait for us.
+ */
+gboolean pyro_loader_try_get_counters (guint64 *adds, guint64 *subs);
+
 /* SIZE bytes at ADDRESS of MODULE, which is looked up again for each part: a
  * module that is gone, or a file that was cut off below its mapping, ends the
  * copy. Returns how many bytes were copied. */

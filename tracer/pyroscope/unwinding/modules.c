@@ -10,8 +10,10 @@
 #include "debug-frame.h"
 #include "eh-frame.h"
 #include "loader.h"
+#include "module-history.h"
 #include "published.h"
 #include "signal-return.h"
+#include "unloads.h"
 
 /* Bytes. What the C library puts into each module has no CFI: 233 to 252 here.
  */
@@ -48,6 +50,15 @@ struct _PyroModules {
   GPtrArray *all;          /* of PyroModule, owned; index = id */
   GHashTable *by_identity; /* gchar * -> PyroModule */
   GArray *loaded;          /* of Loaded, sorted by start, disjoint */
+
+  /* What was loaded when. The loader's and our own count of removed modules at
+   * the end of it: where they do not go on alike, somebody else has unloaded
+   * something. */
+  PyroModuleHistory *history;
+  guint64 known_subs, known_logged;
+  guint32 epoch;       /* of LOADED */
+  gboolean is_certain; /* whatever is in LOADED's place at EPOCH is LOADED */
+  guint32 drained;     /* the count of unloads at the drain before the last */
 
   PyroRuleSet *rules;
   guintptr context_start;
@@ -115,6 +126,7 @@ pyro_modules_new (gboolean with_tables)
   modules->loaded = g_array_new (FALSE, FALSE, sizeof (Loaded));
   g_array_set_clear_func (modules->loaded, loaded_clear);
   modules->rules = pyro_rule_set_new ();
+  modules->history = pyro_module_history_new ();
   modules->retired = g_ptr_array_new_with_free_func (snapshot_free);
   return modules;
 }
@@ -130,6 +142,7 @@ pyro_modules_free (PyroModules *modules)
   }
   g_ptr_array_unref (modules->retired);
   g_array_unref (modules->loaded);
+  pyro_module_history_free (modules->history);
   pyro_rule_set_free (modules->rules);
   g_hash_table_unref (modules->by_identity);
   g_ptr_array_unref (modules->all);
@@ -305,6 +318,15 @@ compile_table (PyroModules *modules, const PyroLoadedModule *loaded,
   return shared;
 }
 
+static PyroModule *
+intern_segment (PyroModules *modules, const PyroLoadedModule *loaded,
+                const PyroLoadSegment *segment)
+{
+  return intern_module (modules, module_path (loaded), module_build_id (loaded),
+                        loaded->bias, segment->start, segment->limit,
+                        segment->file_offset);
+}
+
 /* Adds the executable segments of one module of the loader's to LIST. */
 static void
 add_loaded (PyroModules *modules, const PyroLoadedModule *loaded, GArray *list)
@@ -319,9 +341,7 @@ add_loaded (PyroModules *modules, const PyroLoadedModule *loaded, GArray *list)
 
     if (!segment->is_executable)
       continue;
-    entry.module = intern_module (
-        modules, module_path (loaded), module_build_id (loaded), loaded->bias,
-        segment->start, segment->limit, segment->file_offset);
+    entry.module = intern_segment (modules, loaded, segment);
     if (modules->with_tables) {
       entry.table = ref_known_table (modules, entry.module);
       if (entry.table == NULL)
@@ -422,29 +442,146 @@ same_list (GArray *a, GArray *b)
   return TRUE;
 }
 
-gboolean
-pyro_modules_refresh (PyroModules *modules)
+static gint
+compare_modules (gconstpointer a, gconstpointer b)
 {
-  guint64 adds, subs;
-  gboolean is_known = pyro_loader_get_counters (&adds, &subs);
-  GPtrArray *list;
-  GArray *loaded;
-  guint i;
+  const PyroModule *one = *(PyroModule *const *)a;
+  const PyroModule *other = *(PyroModule *const *)b;
 
-  if (is_known && modules->is_listed && adds == modules->adds
-      && subs == modules->subs)
-    return FALSE;
-  /* The counters are older than the list: what comes in between is seen again
-   * next time. */
-  modules->is_listed = TRUE;
-  modules->adds = adds;
-  modules->subs = subs;
+  return one->start < other->start ? -1 : one->start > other->start;
+}
 
-  list = pyro_loader_list ();
-  loaded = g_array_new (FALSE, FALSE, sizeof (Loaded));
+/* The executable segments of the N_LAST of ALL (PyroLoadedModule, in the order
+ * of loading). (transfer full) */
+static GPtrArray *
+intern_last (PyroModules *modules, GPtrArray *all, guint64 n_last)
+{
+  GPtrArray *list = g_ptr_array_new ();
+
+  for (guint i = all->len - (guint)MIN (n_last, all->len); i < all->len; i++) {
+    const PyroLoadedModule *loaded = g_ptr_array_index (all, i);
+
+    for (guint k = 0; k < loaded->segments->len; k++) {
+      const PyroLoadSegment *segment
+          = &g_array_index (loaded->segments, PyroLoadSegment, k);
+
+      if (segment->is_executable)
+        g_ptr_array_add (list, intern_segment (modules, loaded, segment));
+    }
+  }
+  return list;
+}
+
+/* BEFORE, or NULL, with FRESH instead of what was in their place. (transfer
+ * full) */
+static GPtrArray *
+overlay (GPtrArray *before, GPtrArray *fresh)
+{
+  GPtrArray *list = g_ptr_array_copy (fresh, NULL, NULL);
+
+  for (guint i = 0; before != NULL && i < before->len; i++) {
+    PyroModule *module = g_ptr_array_index (before, i);
+    gboolean is_replaced = FALSE;
+
+    for (guint k = 0; k < fresh->len && !is_replaced; k++) {
+      const PyroModule *other = g_ptr_array_index (fresh, k);
+
+      is_replaced
+          = module->start < other->limit && other->start < module->limit;
+    }
+    if (!is_replaced)
+      g_ptr_array_add (list, module);
+  }
+  g_ptr_array_sort (list, compare_modules);
+  return list;
+}
+
+/* Asked where no unload is on its way. */
+static gboolean
+was_anything_unloaded_unseen (PyroModules *modules, guint64 subs,
+                              guint64 logged)
+{
+  gboolean result
+      = subs - modules->known_subs != logged - modules->known_logged;
+
+  modules->known_subs = subs;
+  modules->known_logged = logged;
+  return result;
+}
+
+static void
+write_down_unload (PyroModules *modules, const PyroUnload *unload)
+{
+  PyroModulePeriod period = { .epoch = unload->epoch };
+
+  period.is_certain = unload->is_certain
+                      && !was_anything_unloaded_unseen (modules, unload->subs,
+                                                        unload->logged);
+  period.fresh = unload->added != NULL
+                     ? intern_last (modules, unload->added, unload->added->len)
+                     : g_ptr_array_new ();
+  period.modules = overlay (
+      pyro_module_history_get (modules->history, unload->epoch), period.fresh);
+  pyro_module_history_add (modules->history, &period);
+}
+
+/* What was loaded until each unload since the last look. */
+static void
+take_unloads (PyroModules *modules)
+{
+  PyroUnload *unload = pyro_unloads_take ();
+
+  while (unload != NULL) {
+    PyroUnload *next = unload->next;
+
+    write_down_unload (modules, unload);
+    pyro_unload_free (unload);
+    unload = next;
+  }
+}
+
+/* What is loaded now. Takes FRESH. */
+static void
+write_down_look (PyroModules *modules, guint32 epoch, GPtrArray *fresh,
+                 gboolean is_settled, gboolean is_unsure)
+{
+  PyroModulePeriod period = {
+    .epoch = epoch,
+    .generation
+    = modules->published != NULL ? modules->published->tables.generation : 0,
+    .is_certain = is_settled && !is_unsure,
+    .modules = g_ptr_array_new (),
+    .fresh = fresh,
+  };
+
+  for (guint i = 0; i < modules->loaded->len; i++)
+    g_ptr_array_add (period.modules,
+                     g_array_index (modules->loaded, Loaded, i).module);
+  pyro_module_history_add (modules->history, &period);
+  if (is_unsure) {
+    /* What is sampled from now on is certain again. */
+    period.epoch = pyro_unloads_missed ();
+    period.is_certain = TRUE;
+    period.modules = g_ptr_array_copy (period.modules, NULL, NULL);
+    period.fresh = NULL;
+    pyro_module_history_add (modules->history, &period);
+  }
+  modules->epoch = period.epoch;
+  modules->is_certain = is_settled;
+}
+
+/* Reads the loader's list. TRUE: it is another one. *FRESH: the N_NEW that came
+ * last. (transfer full) */
+static gboolean
+list_loaded (PyroModules *modules, guint64 n_new, GPtrArray **fresh)
+{
+  GPtrArray *list = pyro_loader_list ();
+  GArray *loaded = g_array_new (FALSE, FALSE, sizeof (Loaded));
+
   g_array_set_clear_func (loaded, loaded_clear);
-  for (i = 0; i < list->len; i++)
+  for (guint i = 0; i < list->len; i++)
     add_loaded (modules, g_ptr_array_index (list, i), loaded);
+  *fresh = intern_last (modules, list, n_new);
   g_ptr_array_unref (list);
   g_array_sort (loaded, compare_loaded);
   remove_overlaps (loaded);
@@ -460,6 +597,61 @@ pyro_modules_refresh (PyroModules *modules)
   return TRUE;
 }
 
+/* FALSE: there is nothing new. */
+static gboolean
+look (PyroModules *modules, gboolean *is_changed)
+{
+  guint64 word = pyro_unloads_word ();
+  guint32 epoch = (guint32)(word >> 32);
+  gboolean is_known, is_settled;
+  GPtrArray *fresh = NULL;
+  guint64 adds, subs, logged;
+
+  *is_changed = FALSE;
+  logged = pyro_unloads_get_logged ();
+  is_known = pyro_loader_get_counters (&adds, &subs);
+  if (is_known && modules->is_listed && adds == modules->adds
+      && subs == modules->subs && epoch == modules->epoch)
+    return FALSE;
+
+  if (!modules->is_listed) {
+    modules->known_subs = subs;
+    modules->known_logged = logged;
+  }
+  take_unloads (modules);
+  /* The counters are older than the list: what comes in between is seen again
+   * next time. */
+  if (!is_known || !modules->is_listed || adds != modules->adds
+      || subs != modules->subs)
+    *is_changed = list_loaded (
+        modules, modules->is_listed ? adds - modules->adds : 0, &fresh);
+  modules->is_listed = TRUE;
+  modules->adds = adds;
+  modules->subs = subs;
+  pyro_unloads_set_seen (adds, epoch);
+  is_settled = (guint32)word == 0 && pyro_unloads_word () == word;
+  write_down_look (modules, epoch, fresh, is_settled,
+                   is_settled
+                       && was_anything_unloaded_unseen (modules, subs, logged));
+  return TRUE;
+}
+
+gboolean
+pyro_modules_refresh (PyroModules *modules)
+{
+  gboolean is_changed;
+
+  look (modules, &is_changed);
+  return is_changed;
+}
+
+void
+pyro_modules_drained (PyroModules *modules, guint32 epoch)
+{
+  pyro_module_history_forget (modules->history, modules->drained);
+  modules->drained = epoch;
+}
+
 void
 pyro_modules_reclaim (PyroModules *modules,
                       gboolean (*is_quiescent) (gpointer data), gpointer data)
@@ -469,9 +661,11 @@ pyro_modules_reclaim (PyroModules *modules,
     g_ptr_array_set_size (modules->retired, 0);
 }
 
-/* Code that the loader did not load. */
+/* Code that the loader did not load. With MAY_BE_FILE, also what the program
+ * mapped from a file itself: the memory map may be older than the last unload.
+ */
 static const PyroModule *
-find_mapping (PyroModules *modules, guintptr pc)
+find_mapping (PyroModules *modules, guintptr pc, gboolean may_be_file)
 {
   const PyroMemoryMap *map = pyro_memory_map_published ();
   const PyroCodeMapping *code = pyro_memory_map_find_code (map, pc);
@@ -486,6 +680,8 @@ find_mapping (PyroModules *modules, guintptr pc)
     return intern_module (modules, g_strdup ("[anon]"), NULL, code->start,
                           code->start, code->limit, 0);
   default:
+    if (!may_be_file)
+      return NULL;
     return intern_module (modules,
                           g_strdup (pyro_memory_map_code_name (map, code)),
                           NULL, code->start - code->file_offset, code->start,
@@ -493,8 +689,8 @@ find_mapping (PyroModules *modules, guintptr pc)
   }
 }
 
-const PyroModule *
-pyro_modules_find (PyroModules *modules, guintptr pc)
+static const PyroModule *
+find_loaded (PyroModules *modules, guintptr pc)
 {
   guint low = 0, high = modules->loaded->len;
 
@@ -510,7 +706,53 @@ pyro_modules_find (PyroModules *modules, guintptr pc)
     else
       return module;
   }
-  return find_mapping (modules, pc);
+  return NULL;
+}
+
+const PyroModule *
+pyro_modules_find (PyroModules *modules, guintptr pc)
+{
+  const PyroModule *module = find_loaded (modules, pc);
+
+  return module != NULL ? module : find_mapping (modules, pc, TRUE);
+}
+
+const PyroModule *
+pyro_modules_find_at (PyroModules *modules, guintptr pc,
+                      PyroModuleMoment moment, gboolean *in_doubt)
+{
+  guint32 epoch = (guint32)(moment >> 32);
+  const PyroModule *module = NULL;
+  gboolean is_changed, is_last = FALSE;
+
+  *in_doubt = FALSE;
+  /* The sample is newer than the last look. */
+  if ((gint32)(epoch - modules->epoch) > 0)
+    is_last = look (modules, &is_changed);
+  while (TRUE) {
+    if (modules->is_certain && modules->epoch == epoch)
+      module = find_loaded (modules, pc);
+    else
+      module
+          = pyro_module_history_find (modules->history, pc, moment, in_doubt);
+    /* What has come since the last look is found in another one. */
+    if (module != NULL || is_last || !look (modules, &is_changed))
+      break;
+    is_last = TRUE;
+  }
+  if (module != NULL || *in_doubt)
+    return module;
+  return find_mapping (modules, pc, modules->epoch == epoch);
+}
+
+gboolean
+pyro_modules_was_misled (PyroModules *modules, guintptr pc,
+                         PyroModuleMoment moment, const PyroModule *module)
+{
+  if (modules->published == NULL
+      || modules->published->tables.generation == (guint32)moment)
+    return FALSE;
+  return pyro_module_history_was_misled (modules->history, pc, moment, module);
 }
 
 const PyroModule *

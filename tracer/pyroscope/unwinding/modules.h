@@ -62,6 +62,23 @@ gboolean pyro_modules_refresh (PyroModules *modules);
  * does not know is looked up in pyro_memory_map_published (). */
 const PyroModule *pyro_modules_find (PyroModules *modules, guintptr pc);
 
+/* The module that held PC when a sample was taken, at MOMENT. NULL and
+ * IN_DOUBT: a library was closed around then, and what was in its place cannot
+ * be known. Looks whether modules came, where it has to. */
+const PyroModule *
+pyro_modules_find_at (PyroModules *modules, guintptr pc,
+                      PyroModuleMoment moment, gboolean *in_doubt);
+
+/* Whether the tables of MOMENT knew another module than MODULE at PC: what they
+ * said of the callers there is wrong. */
+gboolean
+pyro_modules_was_misled (PyroModules *modules, guintptr pc,
+                         PyroModuleMoment moment, const PyroModule *module);
+
+/* All samples were read that were taken before a moment at which the count of
+ * unloads was EPOCH (but for those that were just being written). */
+void pyro_modules_drained (PyroModules *modules, guint32 epoch);
+
 /* The module with this id, also an unloaded one; NULL if there is none. */
 const PyroModule *pyro_modules_get (PyroModules *modules, guint id);
 

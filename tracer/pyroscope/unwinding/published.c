@@ -5,11 +5,59 @@
 
 static const PyroUnwindTables *published_tables;
 static const PyroMemoryMap *published_map;
+static uint64_t unloads; /* the count, and in the low half those on their way */
 
 const PyroUnwindTables *PYRO_HOT
 pyro_modules_published (void)
 {
   return __atomic_load_n (&published_tables, __ATOMIC_ACQUIRE);
+}
+
+PyroModuleMoment PYRO_HOT
+pyro_module_moment (const PyroUnwindTables *tables)
+{
+  return PYRO_MODULE_MOMENT (pyro_unload_epoch (),
+                             tables != NULL ? tables->generation : 0);
+}
+
+uint64_t PYRO_HOT
+pyro_unloads_word (void)
+{
+  return __atomic_load_n (&unloads, __ATOMIC_ACQUIRE);
+}
+
+uint32_t PYRO_HOT
+pyro_unload_epoch (void)
+{
+  return (uint32_t)(pyro_unloads_word () >> 32);
+}
+
+uint64_t
+pyro_unloads_begin (void)
+{
+  return __atomic_fetch_add (&unloads, ((uint64_t)1 << 32) + 1,
+                             __ATOMIC_SEQ_CST);
+}
+
+uint64_t
+pyro_unloads_end (void)
+{
+  return __atomic_fetch_add (&unloads, ((uint64_t)1 << 32) - 1,
+                             __ATOMIC_SEQ_CST);
+}
+
+uint32_t
+pyro_unloads_missed (void)
+{
+  return (uint32_t)(__atomic_add_fetch (&unloads, (uint64_t)1 << 32,
+                                        __ATOMIC_SEQ_CST)
+                    >> 32);
+}
+
+void
+pyro_unloads_forget (void)
+{
+  __atomic_fetch_and (&unloads, (uint64_t)UINT32_MAX << 32, __ATOMIC_SEQ_CST);
 }
 
 /* Sequentially consistent, because the caller goes on to look whether a
