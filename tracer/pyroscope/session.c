@@ -52,7 +52,8 @@
  * when a pipeline starts its threads. */
 #define MAP_TIME_BY_COST 400
 #define MAP_SAVED_US 4000000
-/* flush_soon: how soon. */
+/* flush_soon: how soon after the last pause. Elements that come and go all the
+ * time never end an interval. */
 #define SOON_US 200000
 /* More different stacks than this end the interval early: memory is bounded,
  * whatever the interval is. */
@@ -92,6 +93,7 @@ struct _PyroSession {
   gint signo;
   gint64 interval_end;
   gint64 soon_end;                 /* 0: none */
+  gint64 next_pause;               /* pauses do not count before that */
   gint64 signal_time, signal_wait; /* when to look again, how long after */
   gint64 signal_since;
   gint64 map_time, map_pause; /* when it was read, how long that has to do */
@@ -402,12 +404,18 @@ fulfil_wishes (PyroSession *session)
   gboolean flush
       = __atomic_exchange_n (&session->flush_wanted, 0, __ATOMIC_ACQ_REL);
 
-  if (__atomic_exchange_n (&session->flush_soon_wanted, 0, __ATOMIC_ACQ_REL)
-      && session->soon_end == 0)
-    session->soon_end = now + SOON_US;
+  gboolean at_pause;
 
-  if (flush || rate != 0 || now >= session->interval_end
-      || (session->soon_end != 0 && now >= session->soon_end)
+  if (__atomic_exchange_n (&session->flush_soon_wanted, 0, __ATOMIC_ACQ_REL)
+      && now >= session->next_pause)
+    session->soon_end = now + SOON_US;
+  at_pause = session->soon_end != 0 && now >= session->soon_end;
+  /* One more profile in an upload interval, not one for each pause. */
+  if (at_pause && g_hash_table_size (session->aggregate->entries) > 0)
+    session->next_pause
+        = now + (gint64)session->settings->upload_interval * G_USEC_PER_SEC;
+
+  if (flush || rate != 0 || now >= session->interval_end || at_pause
       || g_hash_table_size (session->aggregate->entries) > MAX_ENTRIES)
     end_interval (session, now);
   if (rate != 0) {

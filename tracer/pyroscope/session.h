@@ -29,7 +29,9 @@ typedef struct {
 PyroSession *pyro_session_new (const PyroSettings *settings, GError **error);
 
 /* Ends the interval now, or, if nothing else ends it, a moment later: at the
- * end of a stream it is not known whether the process ends with it. */
+ * end of a stream it is not known whether the process ends with it. That moment
+ * begins anew with each call of flush_soon, and comes once in an upload
+ * interval. */
 void pyro_session_flush (PyroSession *session);
 void pyro_session_flush_soon (PyroSession *session);
 

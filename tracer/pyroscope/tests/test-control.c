@@ -104,6 +104,41 @@ GST_START_TEST (flush_delivers_while_it_goes_on)
 }
 GST_END_TEST
 
+static guint
+count_captures_with_pauses (guint n, gulong us)
+{
+  g_autoptr (GstElement) pipeline = launch_two ("busy-meanwhile");
+  g_autoptr (PyroCaptured) captured = NULL;
+
+  pyro_profiled_begin ();
+  pyro_play (pipeline);
+  for (guint i = 0; i < n; i++) {
+    g_autoptr (GstElement) element
+        = gst_element_factory_make ("identity", NULL);
+
+    gst_element_set_state (element, GST_STATE_READY);
+    gst_element_set_state (element, GST_STATE_NULL);
+    g_usleep (us);
+  }
+  gst_element_set_state (pipeline, GST_STATE_NULL);
+  captured = pyro_profiled_end ();
+  return captured->profiles->len;
+}
+
+/* Each could be the end of the work; at most one is delivered for that, and the
+ * last one at the stop. */
+GST_START_TEST (elements_that_come_and_go_do_not_end_intervals)
+{
+  fail_unless (count_captures_with_pauses (40, 50000) <= 2);
+}
+GST_END_TEST
+
+GST_START_TEST (pauses_end_one_interval_and_not_each)
+{
+  fail_unless_equals_int (count_captures_with_pauses (6, 500000), 2);
+}
+GST_END_TEST
+
 GST_START_TEST (a_sample_rate_counts_from_now_on)
 {
   g_autoptr (GstElement) pipeline = launch_two ("rated");
@@ -226,6 +261,8 @@ make_suite (void)
   tcase_add_test (tcase, stop_ends_and_start_begins_again);
   tcase_add_test (tcase, a_pipeline_that_plays_already_is_known_at_once);
   tcase_add_test (tcase, flush_delivers_while_it_goes_on);
+  tcase_add_test (tcase, elements_that_come_and_go_do_not_end_intervals);
+  tcase_add_test (tcase, pauses_end_one_interval_and_not_each);
   tcase_add_test (tcase, a_sample_rate_counts_from_now_on);
   tcase_add_test (tcase, labels_selects_what_samples_carry);
   tcase_add_test (tcase, a_second_tracer_leaves_the_first_alone);
