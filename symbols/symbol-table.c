@@ -4,6 +4,7 @@
 #include "symbols/range-map.h"
 
 #include <gelf.h>
+#include <link.h>
 #include <string.h>
 
 /* A longer name is not used: in a hostile file every symbol's name could be
@@ -97,12 +98,13 @@ compare_names (guint32 index_a, guint32 index_b, gconstpointer user_data)
   return memcmp (name_b, name_a, length_a);
 }
 
+/* Without a file there are no sections to ask. */
 static gboolean
 is_in_code_section (Elf *elf, guint index)
 {
   GElf_Shdr shdr;
 
-  return index < SHN_LORESERVE
+  return elf != NULL && index < SHN_LORESERVE
          && gelf_getshdr (elf_getscn (elf, index), &shdr) != NULL
          && (shdr.sh_flags & SHF_EXECINSTR) != 0;
 }
@@ -132,12 +134,25 @@ read_symbol (Elf *elf, const GElf_Sym *sym, gsize strings_size,
   return TRUE;
 }
 
+/* ELF: NULL where there is no file. */
+static void
+add_symbol (PyroSymbolTable *table, Elf *elf, const GElf_Sym *sym,
+            gsize strings_size, gboolean except_weak)
+{
+  Symbol symbol = { .strings = table->strings->len };
+
+  if (!read_symbol (elf, sym, strings_size, except_weak, &symbol))
+    return;
+  pyro_range_map_add (table->code, sym->st_value, sym->st_value + sym->st_size,
+                      table->symbols->len);
+  g_array_append_val (table->symbols, symbol);
+}
+
 static void
 add_section (PyroSymbolTable *table, PyroElfFile *file, Elf_Scn *section,
              const GElf_Shdr *shdr, gboolean except_weak, GError **error)
 {
   Elf_Data *symbols, *strings;
-  Symbol symbol = { .strings = table->strings->len };
   const gsize entry = gelf_fsize (file->elf, ELF_T_SYM, 1, EV_CURRENT);
   GElf_Sym sym;
 
@@ -150,16 +165,35 @@ add_section (PyroSymbolTable *table, PyroElfFile *file, Elf_Scn *section,
     return;
 
   for (gsize i = 0; i < symbols->d_size / entry && i < G_MAXINT; i++) {
-    if (gelf_getsym (symbols, i, &sym) == NULL
-        || !read_symbol (file->elf, &sym, strings->d_size, except_weak,
-                         &symbol))
-      continue;
-    pyro_range_map_add (table->code, sym.st_value, sym.st_value + sym.st_size,
-                        table->symbols->len);
-    g_array_append_val (table->symbols, symbol);
+    if (gelf_getsym (symbols, i, &sym) != NULL)
+      add_symbol (table, file->elf, &sym, strings->d_size, except_weak);
   }
   g_ptr_array_add (table->strings,
                    g_bytes_new (strings->d_buf, strings->d_size));
+}
+
+void
+pyro_symbol_table_add_exported (PyroSymbolTable *table,
+                                const PyroExportedSymbols *exported)
+{
+  gsize size, strings_size = g_bytes_get_size (exported->strings);
+  const ElfW (Sym) *symbols = g_bytes_get_data (exported->symbols, &size);
+
+  if (table->strings->len == G_MAXUINT8)
+    return;
+  for (gsize i = 0; i < size / sizeof *symbols; i++) {
+    const GElf_Sym sym = {
+      .st_name = symbols[i].st_name,
+      .st_info = symbols[i].st_info,
+      .st_other = symbols[i].st_other,
+      .st_shndx = symbols[i].st_shndx,
+      .st_value = symbols[i].st_value,
+      .st_size = symbols[i].st_size,
+    };
+
+    add_symbol (table, NULL, &sym, strings_size, FALSE);
+  }
+  g_ptr_array_add (table->strings, g_bytes_ref (exported->strings));
 }
 
 void

@@ -7,6 +7,7 @@
 #pragma once
 
 #include "symbols/elf-file.h"
+#include "symbols/exported-symbols.h"
 
 G_BEGIN_DECLS
 
@@ -22,6 +23,10 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (PyroSymbolTable, pyro_symbol_table_free)
  * and is told by g_info(). */
 void pyro_symbol_table_add (PyroSymbolTable *table, PyroElfFile *file,
                             gboolean except_weak);
+
+/* The same from a loaded module's memory. */
+void pyro_symbol_table_add_exported (PyroSymbolTable *table,
+                                     const PyroExportedSymbols *exported);
 
 /* Sorts. To be called once, after the last pyro_symbol_table_add(). */
 void pyro_symbol_table_finish (PyroSymbolTable *table);

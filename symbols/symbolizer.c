@@ -40,6 +40,8 @@ struct _PyroSymbolizer {
   gchar *debug_directory;
   GHashTable *modules; /* Module → itself, by path and build id */
   GStringChunk *strings;
+  PyroExportedFunc exported_func; /* or NULL */
+  gpointer exported_data;
 
   GQueue with_debug_info; /* of Module, the last one used first */
   guint64 debug_info_bytes;
@@ -122,6 +124,16 @@ pyro_symbolizer_set_debug_info_limit (PyroSymbolizer *symbolizer, guint64 bytes)
   symbolizer->debug_info_limit = bytes;
 }
 
+void
+pyro_symbolizer_set_exported_func (PyroSymbolizer *symbolizer,
+                                   PyroExportedFunc func, gpointer data)
+{
+  g_return_if_fail (symbolizer != NULL);
+
+  symbolizer->exported_func = func;
+  symbolizer->exported_data = data;
+}
+
 guint64
 pyro_symbolizer_get_debug_info_bytes (const PyroSymbolizer *symbolizer)
 {
@@ -168,6 +180,19 @@ add_embedded_symbols (Module *module, PyroElfFile *file)
     pyro_symbol_table_add (module->symbols, embedded, FALSE);
 }
 
+/* There is no file, or another one. */
+static void
+add_exported (PyroSymbolizer *symbolizer, Module *module)
+{
+  g_autoptr (PyroExportedSymbols) exported = NULL;
+
+  if (symbolizer->exported_func != NULL)
+    exported = symbolizer->exported_func (module->path, module->build_id,
+                                          symbolizer->exported_data);
+  if (exported != NULL)
+    pyro_symbol_table_add_exported (module->symbols, exported);
+}
+
 /* Reads what names MODULE's functions. If the process is out of descriptors
  * nothing is read, and it is for the next look-up to try again. */
 static void
@@ -185,6 +210,7 @@ load_symbols (PyroSymbolizer *symbolizer, Module *module)
       = g_strdup (file != NULL ? file->build_id : module->build_id);
   if (file == NULL) {
     g_info ("no symbols from %s: %s", module->path, error->message);
+    add_exported (symbolizer, module);
   } else {
     /* The vDSO's weak symbols are the C library's names for its functions;
      * the others say where one is. */

@@ -7,7 +7,7 @@
  */
 #pragma once
 
-#include <glib.h>
+#include "symbols/exported-symbols.h"
 
 G_BEGIN_DECLS
 
@@ -40,6 +40,14 @@ void pyro_symbolizer_set_debug_info_limit (PyroSymbolizer *symbolizer,
 
 /* How many bytes of DWARF are in memory now. */
 guint64 pyro_symbolizer_get_debug_info_bytes (const PyroSymbolizer *symbolizer);
+
+/* Asked for the exported symbols in memory of what was mapped from PATH, where
+ * its file is gone or another one. NULL: they are gone, too. (transfer full) */
+typedef PyroExportedSymbols *(*PyroExportedFunc) (const gchar *path,
+                                                  const gchar *build_id,
+                                                  gpointer data);
+void pyro_symbolizer_set_exported_func (PyroSymbolizer *symbolizer,
+                                        PyroExportedFunc func, gpointer data);
 
 /* Names the instruction at ADDRESS (the file's own virtual address, without
  * load bias; for a return address the caller has subtracted 1).

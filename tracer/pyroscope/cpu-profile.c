@@ -8,6 +8,7 @@
 #include "profile/profile-builder.h"
 #include "profile/profile-comments.h"
 #include "symbols/symbolizer.h"
+#include "unwinding/exported.h"
 
 #define NS_PER_S 1000000000
 
@@ -25,6 +26,7 @@ struct _PyroCpuEncoder {
   GArray *series;
   const gchar *unwinder;
   PyroSymbolizer *symbolizer; /* made on the delivery thread */
+  const PyroModule *asked;    /* what it is being asked about */
 };
 
 /* What is known of a module in one profile. */
@@ -137,6 +139,27 @@ frame_equal (gconstpointer a, gconstpointer b)
          && frame_a->address == frame_b->address;
 }
 
+/* A PyroExportedFunc. */
+static PyroExportedSymbols *
+find_exported (const gchar *path, const gchar *build_id, gpointer data)
+{
+  const PyroModule *module = ((PyroCpuEncoder *)data)->asked;
+
+  return module->exported != NULL
+             ? pyro_exported_symbols_copy (module->exported)
+             : pyro_exported_find (path, build_id);
+}
+
+static guint
+look_up (PyroCpuEncoder *encoder, const PyroFrame *frame,
+         const PyroSymbol **symbols)
+{
+  encoder->asked = frame->module;
+  return pyro_symbolizer_lookup (encoder->symbolizer, frame->module->path,
+                                 frame->module->build_id, frame->address,
+                                 symbols);
+}
+
 /* A mapping says what is known of all its locations, so each frame's symbols
  * are looked up before the first location is made. The second look-up, for
  * the location, finds them in the symbolizer's cache. */
@@ -161,8 +184,7 @@ survey_frame (Encoding *encoding, const PyroFrame *frame)
     known->mapping.has_functions = TRUE;
     g_hash_table_insert (encoding->modules, (gpointer)module, known);
   }
-  n = pyro_symbolizer_lookup (encoding->encoder->symbolizer, module->path,
-                              module->build_id, frame->address, &symbols);
+  n = look_up (encoding->encoder, frame, &symbols);
   known->mapping.has_inline_frames |= n > 1;
   for (guint i = 0; i < n; i++) {
     known->mapping.has_filenames |= symbols[i].filename != NULL;
@@ -196,8 +218,7 @@ make_location (Encoding *encoding, const PyroFrame *frame)
   known = g_hash_table_lookup (encoding->modules, module);
   if (known->id == 0)
     known->id = pyro_profile_builder_add_mapping (builder, &known->mapping);
-  n = pyro_symbolizer_lookup (encoding->encoder->symbolizer, module->path,
-                              module->build_id, frame->address, &symbols);
+  n = look_up (encoding->encoder, frame, &symbols);
   /* Deeper inlining than this keeps the outer functions. */
   if (n > G_N_ELEMENTS (lines)) {
     symbols += n - G_N_ELEMENTS (lines);
@@ -356,6 +377,8 @@ pyro_cpu_encoder_encode (PyroCpuEncoder *encoder,
     encoder->symbolizer = pyro_symbolizer_new ();
     pyro_symbolizer_set_debug_info_limit (encoder->symbolizer,
                                           DEBUG_INFO_LIMIT);
+    pyro_symbolizer_set_exported_func (encoder->symbolizer, find_exported,
+                                       encoder);
   }
 
   builder = pyro_profile_builder_new (types, G_N_ELEMENTS (types), types[1],

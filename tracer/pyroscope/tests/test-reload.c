@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Libraries that are closed while their samples still wait: each sample has the
- * names of what was loaded when it was taken.
+ * Libraries that are closed while their samples still wait, or whose file is
+ * another one by then: each sample has the names of what was loaded when it was
+ * taken.
  */
 
 #include <dlfcn.h>
+
+#include <glib/gstdio.h>
 
 #include "profile/profile.h"
 #include "profiled.h"
@@ -102,6 +105,72 @@ GST_START_TEST (libraries_that_take_turns_keep_their_names)
 }
 GST_END_TEST
 
+typedef enum { DELETED, REPLACED, REPLACED_AND_CLOSED } Fate;
+
+/* Loaded while the file was there; the profile is made when it is not. */
+static void
+use_a_file_that_goes (Fate fate)
+{
+  g_autofree gchar *path = g_strdup_printf (
+      "%s/gone-%d.so", g_getenv ("RELOAD_FOLDER"), (gint)fate);
+  g_autofree gchar *other = g_strconcat (path, ".new", NULL);
+  g_autoptr (GstElement) element = gst_element_factory_make ("identity", NULL);
+  g_autoptr (PyroCaptured) captured = NULL;
+  g_autofree gchar *bytes = NULL;
+  guint64 used, found;
+  void *handle;
+  gsize size;
+
+  fail_unless (
+      g_file_get_contents (g_getenv ("RELOAD_ONE"), &bytes, &size, NULL));
+  fail_unless (g_file_set_contents (path, bytes, (gssize)size, NULL));
+  handle = dlopen (path, RTLD_NOW);
+  fail_if (handle == NULL, "%s", dlerror ());
+  *(void **)&function = dlsym (handle, functions[0]);
+  g_unlink (path);
+  if (fate != DELETED) {
+    g_clear_pointer (&bytes, g_free);
+    fail_unless (
+        g_file_get_contents (g_getenv ("RELOAD_TWO"), &bytes, &size, NULL));
+    fail_unless (g_file_set_contents (other, bytes, (gssize)size, NULL));
+    fail_unless (g_rename (other, path) == 0);
+  }
+
+  pyro_profiled_begin ();
+  gst_element_set_state (element, GST_STATE_PLAYING);
+  used = (guint64)call_one (400000000);
+  if (fate == REPLACED_AND_CLOSED)
+    dlclose (handle);
+  gst_element_set_state (element, GST_STATE_NULL);
+  captured = pyro_profiled_end ();
+  g_unlink (path);
+  if (fate != REPLACED_AND_CLOSED)
+    dlclose (handle);
+
+  found = cpu_in (captured, "reload_one", NULL);
+  fail_unless (found > used * 8 / 10, "only %.3f of %.3f s have the name",
+               (gdouble)found / 1e9, (gdouble)used / 1e9);
+  fail_unless (cpu_in (captured, "reload_two", NULL) == 0);
+}
+
+GST_START_TEST (a_deleted_library_has_its_exported_names)
+{
+  use_a_file_that_goes (DELETED);
+}
+GST_END_TEST
+
+GST_START_TEST (a_replaced_library_has_its_own_names)
+{
+  use_a_file_that_goes (REPLACED);
+}
+GST_END_TEST
+
+GST_START_TEST (a_replaced_library_that_was_closed_has_its_own_names)
+{
+  use_a_file_that_goes (REPLACED_AND_CLOSED);
+}
+GST_END_TEST
+
 static Suite *
 make_suite (void)
 {
@@ -111,6 +180,9 @@ make_suite (void)
   suite_add_tcase (suite, tcase);
   tcase_set_timeout (tcase, 120);
   tcase_add_test (tcase, libraries_that_take_turns_keep_their_names);
+  tcase_add_test (tcase, a_deleted_library_has_its_exported_names);
+  tcase_add_test (tcase, a_replaced_library_has_its_own_names);
+  tcase_add_test (tcase, a_replaced_library_that_was_closed_has_its_own_names);
   return suite;
 }
 

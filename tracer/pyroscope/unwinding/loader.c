@@ -300,6 +300,9 @@ read_record (const guint8 *at, gsize *size)
     memcpy (&phdr, at + sizeof record + i * sizeof phdr, sizeof phdr);
     if (phdr.p_type == PT_GNU_EH_FRAME) {
       module->eh_frame_hdr = record.bias + phdr.p_vaddr;
+    } else if (phdr.p_type == PT_DYNAMIC) {
+      module->dynamic = record.bias + phdr.p_vaddr;
+      module->dynamic_size = phdr.p_memsz;
     } else if (phdr.p_type == PT_LOAD) {
       PyroLoadSegment segment = {
         .start = record.bias + phdr.p_vaddr,

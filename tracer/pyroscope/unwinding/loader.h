@@ -27,6 +27,8 @@ typedef struct {
 typedef struct {
   gchar *name; /* the loader's; "" for the program itself */
   guint64 bias;
+  guint64 dynamic; /* run-time address of PT_DYNAMIC, or 0 */
+  guint64 dynamic_size;
   guint64 eh_frame_hdr; /* run-time address of PT_GNU_EH_FRAME, or 0 */
   guint8 build_id[PYRO_MAX_BUILD_ID];
   guint build_id_size;

@@ -9,11 +9,15 @@
 #include "context-start.h"
 #include "debug-frame.h"
 #include "eh-frame.h"
+#include "exported.h"
 #include "loader.h"
 #include "module-history.h"
 #include "published.h"
 #include "signal-return.h"
 #include "unloads.h"
+
+/* Bytes, of all modules that are gone from the disk. */
+#define MAX_EXPORTED_SIZE (32u << 20)
 
 /* Bytes. What the C library puts into each module has no CFI: 233 to 252 here.
  */
@@ -66,6 +70,9 @@ struct _PyroModules {
   Snapshot *published;
   GPtrArray *retired; /* of Snapshot */
 
+  gint64 process_start; /* UNIX time, seconds */
+  gsize exported_size;
+
   PyroModulesStatistics statistics;
 };
 
@@ -104,6 +111,7 @@ module_free (gpointer data)
 
   g_free (module->path);
   g_free (module->build_id);
+  pyro_exported_symbols_free (module->exported);
   g_free (module);
 }
 
@@ -126,6 +134,7 @@ pyro_modules_new (gboolean with_tables)
   modules->loaded = g_array_new (FALSE, FALSE, sizeof (Loaded));
   g_array_set_clear_func (modules->loaded, loaded_clear);
   modules->rules = pyro_rule_set_new ();
+  modules->process_start = pyro_exported_get_process_start ();
   modules->history = pyro_module_history_new ();
   modules->retired = g_ptr_array_new_with_free_func (snapshot_free);
   return modules;
@@ -318,13 +327,41 @@ compile_table (PyroModules *modules, const PyroLoadedModule *loaded,
   return shared;
 }
 
+/* At its first sight: it may be closed before anybody asks for its names. */
+static void
+keep_exported (PyroModules *modules, const PyroLoadedModule *loaded,
+               PyroModule *module)
+{
+  PyroExportedSymbols *exported;
+  gsize size;
+
+  if (!pyro_exported_is_file_doubtful (module->path, modules->process_start))
+    return;
+  exported = pyro_exported_read (loaded);
+  if (exported == NULL)
+    return;
+  size = pyro_exported_symbols_get_size (exported);
+  if (size > MAX_EXPORTED_SIZE - modules->exported_size) {
+    pyro_exported_symbols_free (exported);
+    return;
+  }
+  modules->exported_size += size;
+  module->exported = exported;
+}
+
 static PyroModule *
 intern_segment (PyroModules *modules, const PyroLoadedModule *loaded,
                 const PyroLoadSegment *segment)
 {
-  return intern_module (modules, module_path (loaded), module_build_id (loaded),
-                        loaded->bias, segment->start, segment->limit,
-                        segment->file_offset);
+  guint n_before = modules->all->len;
+  PyroModule *module;
+
+  module = intern_module (modules, module_path (loaded),
+                          module_build_id (loaded), loaded->bias,
+                          segment->start, segment->limit, segment->file_offset);
+  if (modules->all->len > n_before)
+    keep_exported (modules, loaded, module);
+  return module;
 }
 
 /* Adds the executable segments of one module of the loader's to LIST. */

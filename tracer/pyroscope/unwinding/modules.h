@@ -10,6 +10,7 @@
 
 #include <glib.h>
 #include "published.h"
+#include "symbols/exported-symbols.h"
 #include "unwind.h"
 
 G_BEGIN_DECLS
@@ -29,6 +30,9 @@ typedef struct {
   guint64 bias;         /* run-time address - file's virtual address */
   guint64 start, limit; /* run-time addresses of the executable segment */
   guint64 file_offset;  /* of START */
+  /* Only where the file was gone, or may have been another one, when the module
+   * was found; bounded, so that it may be NULL even then. */
+  PyroExportedSymbols *exported;
 } PyroModule;
 
 typedef struct {
