@@ -3,36 +3,21 @@
 #include "modules.h"
 
 #include <string.h>
-#include <sys/auxv.h>
 
 #include "cfi-compiler.h"
 #include "context-start.h"
-#include "debug-frame.h"
-#include "eh-frame.h"
-#include "exported.h"
 #include "loader.h"
 #include "module-history.h"
+#include "module-set.h"
+#include "module-tables.h"
 #include "published.h"
 #include "signal-return.h"
 #include "unloads.h"
 
-/* Bytes, of all modules that are gone from the disk. */
-#define MAX_EXPORTED_SIZE (32u << 20)
-
-/* Bytes. What the C library puts into each module has no CFI: 233 to 252 here.
- */
-#define START_CODE_SIZE 256
-
-/* A table that several snapshots refer to. */
-typedef struct {
-  gint ref_count;
-  PyroTable *table; /* NULL: no CFI */
-} SharedTable;
-
 /* A loaded executable segment. */
 typedef struct {
-  PyroModule *module; /* owned by PyroModules.all */
-  SharedTable *table; /* a reference; NULL without tables */
+  PyroModule *module;     /* owned by PyroModules.set */
+  PyroSharedTable *table; /* a reference; NULL without tables */
   gboolean is_readable;
 } Loaded;
 
@@ -42,7 +27,7 @@ typedef struct {
   PyroSegment *segments;
   uintptr_t *starts;
   uintptr_t *tops;
-  GPtrArray *shared; /* of SharedTable, references */
+  GPtrArray *shared; /* of PyroSharedTable, references */
   PyroRuleArray *rules;
 } Snapshot;
 
@@ -51,9 +36,8 @@ struct _PyroModules {
   gboolean is_listed; /* the counters below are of the last list */
   guint64 adds, subs;
 
-  GPtrArray *all;          /* of PyroModule, owned; index = id */
-  GHashTable *by_identity; /* gchar * -> PyroModule */
-  GArray *loaded;          /* of Loaded, sorted by start, disjoint */
+  PyroModuleSet *set;
+  GArray *loaded; /* of Loaded, sorted by start, disjoint */
 
   /* What was loaded when. The loader's and our own count of removed modules at
    * the end of it: where they do not go on alike, somebody else has unloaded
@@ -70,26 +54,12 @@ struct _PyroModules {
   Snapshot *published;
   GPtrArray *retired; /* of Snapshot */
 
-  gint64 process_start; /* UNIX time, seconds */
-  gsize exported_size;
-
   PyroModulesStatistics statistics;
 };
 
 /* Of all that were ever published: a thread's cache outlives a PyroModules.
  * Written by the collector's thread. */
 static guint32 last_generation;
-
-static void
-shared_table_unref (gpointer data)
-{
-  SharedTable *shared = data;
-
-  if (shared == NULL || --shared->ref_count > 0)
-    return;
-  g_free (shared->table);
-  g_free (shared);
-}
 
 static void
 snapshot_free (gpointer data)
@@ -105,20 +75,9 @@ snapshot_free (gpointer data)
 }
 
 static void
-module_free (gpointer data)
-{
-  PyroModule *module = data;
-
-  g_free (module->path);
-  g_free (module->build_id);
-  pyro_exported_symbols_free (module->exported);
-  g_free (module);
-}
-
-static void
 loaded_clear (gpointer data)
 {
-  shared_table_unref (((Loaded *)data)->table);
+  pyro_shared_table_unref (((Loaded *)data)->table);
 }
 
 PyroModules *
@@ -128,13 +87,10 @@ pyro_modules_new (gboolean with_tables)
 
   modules->with_tables = with_tables;
   modules->context_start = pyro_find_context_start ();
-  modules->all = g_ptr_array_new_with_free_func (module_free);
-  modules->by_identity
-      = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
+  modules->set = pyro_module_set_new ();
   modules->loaded = g_array_new (FALSE, FALSE, sizeof (Loaded));
   g_array_set_clear_func (modules->loaded, loaded_clear);
   modules->rules = pyro_rule_set_new ();
-  modules->process_start = pyro_exported_get_process_start ();
   modules->history = pyro_module_history_new ();
   modules->retired = g_ptr_array_new_with_free_func (snapshot_free);
   return modules;
@@ -153,90 +109,13 @@ pyro_modules_free (PyroModules *modules)
   g_array_unref (modules->loaded);
   pyro_module_history_free (modules->history);
   pyro_rule_set_free (modules->rules);
-  g_hash_table_unref (modules->by_identity);
-  g_ptr_array_unref (modules->all);
+  pyro_module_set_free (modules->set);
   g_free (modules);
-}
-
-/* The module of that identity, made at its first sight. Takes PATH and
- * BUILD_ID. */
-static PyroModule *
-intern_module (PyroModules *modules, gchar *path, gchar *build_id, guint64 bias,
-               guint64 start, guint64 limit, guint64 file_offset)
-{
-  gchar *identity = g_strdup_printf (
-      "%" G_GINT64_MODIFIER "x-%" G_GINT64_MODIFIER "x %" G_GINT64_MODIFIER
-      "x %" G_GINT64_MODIFIER "x %s %s",
-      start, limit, bias, file_offset, build_id != NULL ? build_id : "-", path);
-  PyroModule *module = g_hash_table_lookup (modules->by_identity, identity);
-
-  if (module != NULL) {
-    g_free (identity);
-    g_free (path);
-    g_free (build_id);
-    return module;
-  }
-  module = g_new0 (PyroModule, 1);
-  module->id = modules->all->len;
-  module->path = path;
-  module->build_id = build_id;
-  module->bias = bias;
-  module->start = start;
-  module->limit = limit;
-  module->file_offset = file_offset;
-  g_ptr_array_add (modules->all, module);
-  g_hash_table_insert (modules->by_identity, identity, module);
-  return module;
-}
-
-static gchar *
-program_path (void)
-{
-  gchar *path = g_file_read_link ("/proc/self/exe", NULL);
-  const gchar *started_as;
-
-  if (path != NULL)
-    return path;
-  /* No /proc: what execve was called with. */
-  started_as = (const gchar *)getauxval (AT_EXECFN);
-  return g_strdup (started_as != NULL ? started_as : "[program]");
-}
-
-static gchar *
-module_path (const PyroLoadedModule *loaded)
-{
-  guint64 vdso = getauxval (AT_SYSINFO_EHDR);
-  guint i;
-
-  for (i = 0; vdso != 0 && i < loaded->segments->len; i++) {
-    const PyroLoadSegment *segment
-        = &g_array_index (loaded->segments, PyroLoadSegment, i);
-
-    if (vdso >= segment->start && vdso < segment->limit)
-      return g_strdup ("[vdso]");
-  }
-  if (loaded->name[0] == 0)
-    return program_path ();
-  return g_strdup (loaded->name);
-}
-
-static gchar *
-module_build_id (const PyroLoadedModule *loaded)
-{
-  GString *hex;
-  guint i;
-
-  if (loaded->build_id_size == 0)
-    return NULL;
-  hex = g_string_sized_new (2 * loaded->build_id_size);
-  for (i = 0; i < loaded->build_id_size; i++)
-    g_string_append_printf (hex, "%02x", loaded->build_id[i]);
-  return g_string_free (hex, FALSE);
 }
 
 /* The table that MODULE had in the list before this one. Without a build id
  * nothing proves that the file is still the same. */
-static SharedTable *
+static PyroSharedTable *
 ref_known_table (PyroModules *modules, const PyroModule *module)
 {
   guint i;
@@ -254,121 +133,11 @@ ref_known_table (PyroModules *modules, const PyroModule *module)
   return NULL;
 }
 
-/* The CFI of one module of the loader's. */
-typedef struct {
-  gboolean eh_frame_known, debug_frame_known; /* looked for already */
-  GBytes *eh_frame, *debug_frame;             /* or NULL */
-  guint64 address;                            /* of EH_FRAME */
-} Sections;
-
-static void
-sections_clear (Sections *sections)
-{
-  g_clear_pointer (&sections->eh_frame, g_bytes_unref);
-  g_clear_pointer (&sections->debug_frame, g_bytes_unref);
-}
-
-/* Without a build id nothing proves that the file is the one in memory. */
-static void
-find_debug_frame (Sections *sections, const PyroModule *module)
-{
-  if (!sections->debug_frame_known && module->build_id != NULL
-      && module->path[0] == '/')
-    sections->debug_frame
-        = pyro_debug_frame_read (module->path, module->build_id);
-  sections->debug_frame_known = TRUE;
-}
-
-/* The module's file is only opened if code has no .eh_frame. */
-static PyroTable *
-compile_sections (PyroModules *modules, const PyroModule *module,
-                  Sections *sections, PyroCfiStatistics *statistics)
-{
-  PyroCfiInput input = { .address = sections->address,
-                         .bias = module->bias,
-                         .segment_start = module->start,
-                         .segment_limit = module->limit };
-  PyroTable *table = NULL;
-
-  if (sections->eh_frame != NULL) {
-    input.data = g_bytes_get_data (sections->eh_frame, &input.size);
-    table = pyro_cfi_compile (&input, modules->rules, statistics);
-    if (statistics->bare_size <= START_CODE_SIZE)
-      return table;
-  }
-  find_debug_frame (sections, module);
-  if (sections->debug_frame == NULL)
-    return table;
-  g_free (table);
-  input.debug_frame
-      = g_bytes_get_data (sections->debug_frame, &input.debug_frame_size);
-  return pyro_cfi_compile (&input, modules->rules, statistics);
-}
-
-static SharedTable *
-compile_table (PyroModules *modules, const PyroLoadedModule *loaded,
-               const PyroModule *module, Sections *sections)
-{
-  SharedTable *shared = g_new0 (SharedTable, 1);
-  PyroModulesStatistics *totals = &modules->statistics;
-  PyroCfiStatistics statistics = { 0 };
-  gint64 before = g_get_monotonic_time ();
-
-  if (!sections->eh_frame_known)
-    sections->eh_frame = pyro_eh_frame_copy (loaded, &sections->address);
-  sections->eh_frame_known = TRUE;
-  shared->ref_count = 1;
-  shared->table = compile_sections (modules, module, sections, &statistics);
-  totals->n_fdes += statistics.n_fdes;
-  totals->n_skipped += statistics.n_skipped;
-  totals->n_truncated += statistics.n_truncated;
-  totals->n_unsupported += statistics.n_unsupported;
-  totals->compile_ns += (guint64)(g_get_monotonic_time () - before) * 1000;
-  return shared;
-}
-
-/* At its first sight: it may be closed before anybody asks for its names. */
-static void
-keep_exported (PyroModules *modules, const PyroLoadedModule *loaded,
-               PyroModule *module)
-{
-  PyroExportedSymbols *exported;
-  gsize size;
-
-  if (!pyro_exported_is_file_doubtful (module->path, modules->process_start))
-    return;
-  exported = pyro_exported_read (loaded);
-  if (exported == NULL)
-    return;
-  size = pyro_exported_symbols_get_size (exported);
-  if (size > MAX_EXPORTED_SIZE - modules->exported_size) {
-    pyro_exported_symbols_free (exported);
-    return;
-  }
-  modules->exported_size += size;
-  module->exported = exported;
-}
-
-static PyroModule *
-intern_segment (PyroModules *modules, const PyroLoadedModule *loaded,
-                const PyroLoadSegment *segment)
-{
-  guint n_before = modules->all->len;
-  PyroModule *module;
-
-  module = intern_module (modules, module_path (loaded),
-                          module_build_id (loaded), loaded->bias,
-                          segment->start, segment->limit, segment->file_offset);
-  if (modules->all->len > n_before)
-    keep_exported (modules, loaded, module);
-  return module;
-}
-
 /* Adds the executable segments of one module of the loader's to LIST. */
 static void
 add_loaded (PyroModules *modules, const PyroLoadedModule *loaded, GArray *list)
 {
-  Sections sections = { 0 };
+  PyroModuleSections sections = { 0 };
   guint i;
 
   for (i = 0; i < loaded->segments->len; i++) {
@@ -378,17 +147,20 @@ add_loaded (PyroModules *modules, const PyroLoadedModule *loaded, GArray *list)
 
     if (!segment->is_executable)
       continue;
-    entry.module = intern_segment (modules, loaded, segment);
+    entry.module
+        = pyro_module_set_intern_segment (modules->set, loaded, segment);
     if (modules->with_tables) {
       entry.table = ref_known_table (modules, entry.module);
       if (entry.table == NULL)
-        entry.table = compile_table (modules, loaded, entry.module, &sections);
+        entry.table
+            = pyro_module_compile (loaded, entry.module, &sections,
+                                   modules->rules, &modules->statistics);
     }
     if (strcmp (entry.module->path, "[vdso]") == 0)
       modules->signal_return = pyro_find_signal_return (loaded);
     g_array_append_val (list, entry);
   }
-  sections_clear (&sections);
+  pyro_module_sections_clear (&sections);
 }
 
 static gint
@@ -429,7 +201,7 @@ publish (PyroModules *modules)
   snapshot->starts = g_new0 (uintptr_t, modules->loaded->len + 1);
   snapshot->tops
       = g_new0 (uintptr_t, modules->loaded->len / PYRO_TOPS_STEP + 1);
-  snapshot->shared = g_ptr_array_new_with_free_func (shared_table_unref);
+  snapshot->shared = g_ptr_array_new_with_free_func (pyro_shared_table_unref);
   snapshot->rules = pyro_rule_set_ref_array (modules->rules);
   for (i = 0; i < modules->loaded->len; i++) {
     const Loaded *entry = &g_array_index (modules->loaded, Loaded, i);
@@ -503,7 +275,8 @@ intern_last (PyroModules *modules, GPtrArray *all, guint64 n_last)
           = &g_array_index (loaded->segments, PyroLoadSegment, k);
 
       if (segment->is_executable)
-        g_ptr_array_add (list, intern_segment (modules, loaded, segment));
+        g_ptr_array_add (list, pyro_module_set_intern_segment (
+                                   modules->set, loaded, segment));
     }
   }
   return list;
@@ -711,18 +484,18 @@ find_mapping (PyroModules *modules, guintptr pc, gboolean may_be_file)
     return NULL;
   switch (code->kind) {
   case PYRO_CODE_ORC:
-    return intern_module (modules, g_strdup ("[orc]"), NULL, code->start,
-                          code->start, code->limit, 0);
+    return pyro_module_set_intern (modules->set, g_strdup ("[orc]"), NULL,
+                                   code->start, code->start, code->limit, 0);
   case PYRO_CODE_ANONYMOUS:
-    return intern_module (modules, g_strdup ("[anon]"), NULL, code->start,
-                          code->start, code->limit, 0);
+    return pyro_module_set_intern (modules->set, g_strdup ("[anon]"), NULL,
+                                   code->start, code->start, code->limit, 0);
   default:
     if (!may_be_file)
       return NULL;
-    return intern_module (modules,
-                          g_strdup (pyro_memory_map_code_name (map, code)),
-                          NULL, code->start - code->file_offset, code->start,
-                          code->limit, code->file_offset);
+    return pyro_module_set_intern (
+        modules->set, g_strdup (pyro_memory_map_code_name (map, code)), NULL,
+        code->start - code->file_offset, code->start, code->limit,
+        code->file_offset);
   }
 }
 
@@ -795,7 +568,7 @@ pyro_modules_was_misled (PyroModules *modules, guintptr pc,
 const PyroModule *
 pyro_modules_get (PyroModules *modules, guint id)
 {
-  return id < modules->all->len ? g_ptr_array_index (modules->all, id) : NULL;
+  return pyro_module_set_get (modules->set, id);
 }
 
 void
