@@ -333,16 +333,46 @@ static const struct {
 #undef HOOK
 };
 
+/* GStreamer looks hooks up in a GHashTable of their names, 16 times for each
+ * element and buffer, and most of these look-ups find nothing: they probe up to
+ * the next free slot. A table of 32 slots is nearly full with our names, and
+ * how long the probing takes then depends on the numbers that the quarks happen
+ * to get (on average 53 steps a hop, 160 in the worst registry); the 31st name
+ * makes it one of 64 (8 on average, 42 at most). See docs/benchmarks.md. */
+#define N_NAMES_FOR_A_SPARSE_TABLE 31
+
+static void
+never_called (void)
+{
+}
+
+static void
+register_spare_names (GstTracer *tracer, guint n_registered)
+{
+  for (guint i = n_registered; i < N_NAMES_FOR_A_SPARSE_TABLE; i++) {
+    g_autofree gchar *name = g_strdup_printf ("pyroscope-spare-%u", i);
+
+    /* A name without a quark would be registered for all hooks. */
+    g_quark_from_string (name);
+    gst_tracing_register_hook (tracer, name, never_called);
+  }
+}
+
 void
 pyro_hooks_register (GstTracer *tracer, const PyroHookCallbacks *callbacks)
 {
+  guint n = 0;
+
   hook_callbacks = callbacks;
   /* GStreamer makes the quarks of all its hooks in gst_init(). One that it
    * does not have (pad-chain-* before 1.22, pad-send-event-* before 1.26)
    * would be registered for all of them. */
   for (guint i = 0; i < G_N_ELEMENTS (hooks); i++)
-    if (g_quark_try_string (hooks[i].name) != 0)
+    if (g_quark_try_string (hooks[i].name) != 0) {
       gst_tracing_register_hook (tracer, hooks[i].name, hooks[i].callback);
+      n++;
+    }
+  register_spare_names (tracer, n);
 }
 
 /* Where the code of gst_pad_query() is. */
