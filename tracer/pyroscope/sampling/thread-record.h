@@ -19,7 +19,7 @@ typedef struct {
    * room does not know what it means. NULL: the word is 0. */
   const uint64_t *label;
   const PyroLabelFallback *fallback; /* of the same thread; NULL: none */
-  const PyroTurns *turns; /* of the same thread; NULL: none */
+  const PyroTurns *turns;            /* of the same thread; NULL: none */
   /* The thread's own stack, from its announcement; high 0: not known. */
   uintptr_t stack_low, stack_high;
   uint64_t interval_ns; /* CPU time from one timer expiration to the next */
