@@ -60,6 +60,8 @@ static const struct {
   [PYRO_STACK_UNKNOWN_STACK]
   = { "[truncated: unknown stack]", "unknown-stack" },
   [PYRO_STACK_BUSY] = { "[truncated: unwinder was busy]", "busy" },
+  [PYRO_STACK_GIVEN_UP]
+  = { "[truncated: search for the caller given up]", "given-up" },
 };
 
 static const gchar *const unsampled_names[PYRO_UNSAMPLED_N_REASONS] = {

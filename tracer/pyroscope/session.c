@@ -16,6 +16,7 @@
 #include "cpu-profile.h"
 #include "log.h"
 #include "own-thread.h"
+#include "sampling/control-block.h"
 #include "sampling/cpu-timer.h"
 #include "sampling/handler.h"
 #include "sampling/signal-choice.h"
@@ -212,7 +213,19 @@ on_unsampled (const PyroThreadInfo *thread, PyroUnsampledReason reason,
                                 pyro_nodes_settle (label));
 }
 
-static const PyroThreadsSink sink = { on_sample, on_unsampled };
+/* ORC's code is copied with the map. */
+static void
+on_wanted_code (guintptr pc, gpointer data)
+{
+  PyroSession *session = data;
+
+  if (pyro_modules_want_call_sites (kept.modules, pc))
+    return;
+  session->map_is_old = TRUE;
+  session->map_pause = MIN_MAP_PAUSE_US;
+}
+
+static const PyroThreadsSink sink = { on_sample, on_unsampled, on_wanted_code };
 
 static const gchar *
 choose_unwinder (guint kind, PyroUnwindFunc *unwind)
@@ -285,11 +298,15 @@ refresh_map (PyroSession *session, gint64 now)
 {
   gint64 begin = own_cpu_time_us ();
   bool changed = false;
+  uintptr_t low, high;
 
   session->map_is_old = FALSE;
   session->map_time = now;
   if (!pyro_memory_watch_refresh (kept.watch, &changed))
     GST_DEBUG ("the memory map cannot be read: %s", g_strerror (errno));
+  if (pyro_memory_map_get_main_stack (pyro_memory_map_published (), &low,
+                                      &high))
+    pyro_threads_set_main_stack (kept.threads, low, high);
   session->map_pause = changed ? MIN_MAP_PAUSE_US
                                : MIN (session->map_pause * 2, MAX_MAP_PAUSE_US);
   session->map_paid = MAX (session->map_paid, now - MAP_SAVED_US)
@@ -364,6 +381,7 @@ begin (PyroSession *session)
   session->map_pause = MIN_MAP_PAUSE_US;
   refresh_map (session, g_get_monotonic_time ());
 
+  pyro_control_block_learn ();
   pyro_handler_set_unwinder (unwind);
   take_signal (session);
   session->signal_wait = MIN_SIGNAL_CHECK_US;

@@ -29,6 +29,7 @@
 #include "unwinding/reference-libunwind.h"
 #include "unwinding/registers.h"
 #include "unwinding/tables.h"
+#include "unwinding/tests/own-bounds.h"
 #include "unwinding/tests/pipelines.h"
 #include "unwinding/tests/thread-start.h"
 
@@ -179,7 +180,7 @@ measure_others (Sample *sample, const ucontext_t *context)
   guint i;
 
   pyro_registers_from_ucontext (&regs, context);
-  if (!pyro_memory_map_find_own_stack (sources.map, NULL, regs.sp, &stack))
+  if (!pyro_test_find_stack (&sources, regs.sp, &stack))
     return;
   pyro_unwind_by_tables (&sources, &regs, &stack, pcs, PYRO_MAX_FRAMES, &walk);
 

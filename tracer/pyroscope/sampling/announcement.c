@@ -8,9 +8,9 @@
 
 static PyroAnnouncement *announced; /* lock-free stack */
 
-/* A new thread's first samples come before the collector has read the memory
- * map anew. The main thread's stack was there before us, and grows: the map
- * tells it better (and the C library would read the map for that, too). */
+/* What of the thread's stack is certain to be there as long as it runs. The
+ * main thread's grows: the memory map tells it better (and the C library would
+ * read the map for that, too). */
 static void
 find_own_stack (PyroAnnouncement *announcement)
 {
@@ -25,6 +25,9 @@ find_own_stack (PyroAnnouncement *announcement)
     if (pthread_attr_getstack (&attributes, &low, &size) == 0) {
       announcement->stack_low = (guintptr)low;
       announcement->stack_high = (guintptr)low + size;
+      /* The thread's control block is at the top. */
+      if ((guintptr)pthread_self () - (guintptr)low < size)
+        announcement->stack_high = (guintptr)pthread_self ();
     }
     pthread_attr_destroy (&attributes);
   }

@@ -38,28 +38,67 @@ pyro_handler_set_previous (int signo, const struct sigaction *action)
   __atomic_store_n (&previous[signo].function, function, __ATOMIC_SEQ_CST);
 }
 
-/* The map is the rule. A thread that is newer than the map has told its stack
- * itself. */
-static bool
-find_stack (PyroThreadRecord *record, const PyroUnwindSources *sources,
-            uintptr_t sp, PyroStackBounds *stack)
-{
-  uintptr_t high;
+/* What reads the thread pointer faults without it. */
+static uint32_t has_thread_pointer;
 
-  if (pyro_memory_map_find_own_stack (sources->map, sources->cache, sp, stack))
-    return true;
-  high = __atomic_load_n (&record->stack_high, __ATOMIC_ACQUIRE);
-  if (sp >= record->stack_low && sp < high) {
-    pyro_stack_bounds_within (sp, record->stack_low, high, stack);
+void
+pyro_handler_set_has_thread_pointer (bool has)
+{
+  __atomic_store_n (&has_thread_pointer, has, __ATOMIC_RELAXED);
+}
+
+static uintptr_t
+thread_pointer (void)
+{
+  uintptr_t pointer = 0;
+
+  if (!__atomic_load_n (&has_thread_pointer, __ATOMIC_RELAXED))
+    return 0;
+#if defined(__x86_64__)
+  /* Not by reading %fs:0, which faults in a thread without TLS. */
+  __asm__("rdfsbase %0" : "=r"(pointer));
+#endif
+  return pointer;
+}
+
+/* The signal came on the alternate stack, whose interrupted one is another: the
+ * kernel has written nothing there. */
+static bool
+has_changed_stack (const ucontext_t *context, uintptr_t sp)
+{
+  uintptr_t alternate = (uintptr_t)context->uc_stack.ss_sp;
+  uintptr_t size = context->uc_stack.ss_size;
+  uintptr_t here = (uintptr_t)__builtin_frame_address (0);
+
+  return here - alternate < size && sp - alternate - 1 >= size;
+}
+
+static bool
+find_stack (PyroThreadRecord *record, PyroUnwindSources *sources,
+            const ucontext_t *context, uintptr_t sp, PyroStackBounds *stack)
+{
+  bool is_found;
+
+  sources->own_high = __atomic_load_n (&record->stack_high, __ATOMIC_ACQUIRE);
+  sources->own_low = __atomic_load_n (&record->stack_low, __ATOMIC_RELAXED);
+  if (sp >= sources->own_low && sp < sources->own_high) {
+    pyro_stack_bounds_within (sp, sources->own_low, sources->own_high, stack);
     return true;
   }
-  __atomic_store_n (&record->unknown_stack, 1, __ATOMIC_RELAXED);
-  return false;
+  if (sources->own_high == 0 && record->thread_pointer == 0)
+    __atomic_store_n (&record->thread_pointer, thread_pointer (),
+                      __ATOMIC_RELEASE);
+  is_found
+      = pyro_stack_find (sources, sp, !has_changed_stack (context, sp), stack);
+  if (!is_found || stack->limit == 0)
+    __atomic_store_n (&record->unknown_stack, 1, __ATOMIC_RELAXED);
+  return is_found;
 }
 
 static void
-walk_stack (PyroThreadRecord *record, const PyroUnwindSources *sources,
-            const PyroRegisters *regs, PyroRawSample *sample)
+walk_stack (PyroThreadRecord *record, PyroUnwindSources *sources,
+            const ucontext_t *context, const PyroRegisters *regs,
+            PyroRawSample *sample)
 {
   PyroUnwindFunc unwind = __atomic_load_n (&unwinder, __ATOMIC_ACQUIRE);
   PyroStackBounds stack;
@@ -72,9 +111,8 @@ walk_stack (PyroThreadRecord *record, const PyroUnwindSources *sources,
   sample->flags = 0;
   sample->end = PYRO_STACK_UNKNOWN_STACK;
 
-  if (unwind == NULL || sources->map == NULL)
-    return;
-  if (!find_stack (record, sources, regs->sp, &stack))
+  if (unwind == NULL
+      || !find_stack (record, sources, context, regs->sp, &stack))
     return;
   unwind (sources, regs, &stack, sample->pcs, PYRO_MAX_FRAMES, &walk);
   sample->depth = walk.depth;
@@ -136,7 +174,7 @@ take_sample (PyroThreadRecord *record, const siginfo_t *info,
     return;
   }
 
-  walk_stack (record, &sources, &regs, sample);
+  walk_stack (record, &sources, context, &regs, sample);
   copy_label (record, sample);
   sample->moment = pyro_module_moment (sources.tables);
   sample->weight = weight;

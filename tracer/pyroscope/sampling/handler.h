@@ -14,6 +14,9 @@
 /* How stacks are walked from now on; NULL: only the leaf is kept. */
 void pyro_handler_set_unwinder (PyroUnwindFunc unwind);
 
+/* The processor tells a thread's control block without a system call. */
+void pyro_handler_set_has_thread_pointer (bool has);
+
 /* Signals SIGNO that are not ours go to this disposition. */
 void pyro_handler_set_previous (int signo, const struct sigaction *previous);
 

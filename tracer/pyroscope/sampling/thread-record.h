@@ -20,8 +20,14 @@ typedef struct {
   const uint64_t *label;
   const PyroLabelFallback *fallback; /* of the same thread; NULL: none */
   const PyroTurns *turns;            /* of the same thread; NULL: none */
-  /* The thread's own stack, from its announcement; high 0: not known. */
+  /* The stack that the thread was created with, which is there as long as the
+   * thread: from its announcement, the memory map (the main thread's) or the C
+   * library's control block; high 0: not known. Only LOW changes, and only
+   * downwards. */
   uintptr_t stack_low, stack_high;
+  /* Where it is not known: where the thread's control block is, as the handler
+   * saw it, for the collector to look; 0: not seen yet. */
+  uintptr_t thread_pointer;
   uint64_t interval_ns; /* CPU time from one timer expiration to the next */
   uint32_t generation;  /* of the timer in force; 0: none */
   uint32_t slot;        /* in pyro_thread_records */

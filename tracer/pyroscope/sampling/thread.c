@@ -8,6 +8,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "control-block.h"
 #include "cpu-timer.h"
 
 #define NS_PER_S G_GINT64_CONSTANT (1000000000)
@@ -504,6 +505,28 @@ pyro_thread_check (PyroThread *thread, gint64 now, PyroTimerPlan *plan,
   return TRUE;
 }
 
+static void
+set_stack (PyroThread *thread, guintptr low, guintptr high)
+{
+  __atomic_store_n (&thread->record.stack_low, low, __ATOMIC_RELAXED);
+  __atomic_store_n (&thread->record.stack_high, high, __ATOMIC_RELEASE);
+}
+
+void
+pyro_thread_find_stack (PyroThread *thread)
+{
+  guintptr pointer
+      = __atomic_load_n (&thread->record.thread_pointer, __ATOMIC_ACQUIRE);
+  guintptr low, high;
+
+  if (pointer == 0 || thread->stack_is_looked_for
+      || thread->record.stack_high != 0)
+    return;
+  thread->stack_is_looked_for = TRUE;
+  if (pyro_control_block_find_stack (pointer, thread->info.tid, &low, &high))
+    set_stack (thread, low, high);
+}
+
 void
 pyro_thread_adopt (PyroThread *thread, PyroAnnouncement *announcement)
 {
@@ -515,9 +538,8 @@ pyro_thread_adopt (PyroThread *thread, PyroAnnouncement *announcement)
     announcement->next_adopted = thread->announcements;
     thread->announcements = announcement;
   }
-  thread->record.stack_low = announcement->stack_low;
-  __atomic_store_n (&thread->record.stack_high, announcement->stack_high,
-                    __ATOMIC_RELEASE);
+  if (announcement->stack_high != 0)
+    set_stack (thread, announcement->stack_low, announcement->stack_high);
   __atomic_store_n (&thread->record.turns, &announcement->turns,
                     __ATOMIC_RELEASE);
   __atomic_store_n (&thread->record.fallback, &announcement->fallback,

@@ -38,6 +38,7 @@ typedef struct {
   gint64 account_wait;           /* microseconds */
   gint64 retry_time, retry_wait; /* of a thread that blocks our signal */
   guint n_looks;                 /* at a mask that is not certain */
+  gboolean stack_is_looked_for;  /* in its control block */
 } PyroThread;
 
 /* What timers are made of. */
@@ -109,6 +110,10 @@ gboolean pyro_thread_check (PyroThread *thread, gint64 now, PyroTimerPlan *plan,
  * thread: one that runs for moments between ticks is met seldom. The overruns
  * of that expiration will tell all of the time. */
 gboolean pyro_thread_is_overdue (PyroThread *thread);
+
+/* Looks for its stack, if nobody has told it, where the handler has seen its
+ * control block. */
+void pyro_thread_find_stack (PyroThread *thread);
 
 /* Its label word and its stack are found by ANNOUNCEMENT from now on. */
 void pyro_thread_adopt (PyroThread *thread, PyroAnnouncement *announcement);

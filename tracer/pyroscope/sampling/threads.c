@@ -52,6 +52,8 @@ struct _PyroThreads {
   gint64 process_base_ns;
   gint64 told_of_gone_ns; /* of threads that are gone, while they lived */
   gint64 told_unseen_ns;
+
+  guintptr main_low, main_high; /* the main thread's stack, 0: not known */
 };
 
 PyroThreads *
@@ -138,6 +140,26 @@ disarm (PyroThreads *threads, PyroThread *thread, PyroUnsampledReason reason)
 
 /* finding and sweeping */
 
+static void
+set_main_stack (PyroThreads *threads, PyroThread *thread)
+{
+  __atomic_store_n (&thread->record.stack_low, threads->main_low,
+                    __ATOMIC_RELAXED);
+  __atomic_store_n (&thread->record.stack_high, threads->main_high,
+                    __ATOMIC_RELEASE);
+}
+
+void
+pyro_threads_set_main_stack (PyroThreads *threads, guintptr low, guintptr high)
+{
+  PyroThread *thread = find (threads, getpid ());
+
+  threads->main_low = low;
+  threads->main_high = high;
+  if (thread != NULL)
+    set_main_stack (threads, thread);
+}
+
 /* It is armed when its announcements are known: what it used until then is told
  * with its label. */
 static PyroThread *
@@ -156,6 +178,8 @@ discover (PyroThreads *threads, pid_t tid)
   }
   g_hash_table_insert (threads->by_tid, GINT_TO_POINTER (tid), thread);
   thread->seen = TRUE;
+  if (tid == getpid ())
+    set_main_stack (threads, thread);
   if (threads->starting)
     thread->base_ns = thread->told_ns = thread->clock_ns;
   return thread;
@@ -479,6 +503,15 @@ drain_marked (PyroThreadRecord *record, gpointer data)
                      drain->data);
   drain->unknown_stack
       |= __atomic_exchange_n (&record->unknown_stack, 0, __ATOMIC_RELAXED);
+  pyro_thread_find_stack ((PyroThread *)record);
+  if (drain->sink->wanted_code == NULL
+      || __atomic_load_n (&record->unwind_cache.wanted_code, __ATOMIC_RELAXED)
+             == 0)
+    return;
+  drain->sink->wanted_code (
+      __atomic_exchange_n (&record->unwind_cache.wanted_code, 0,
+                           __ATOMIC_RELAXED),
+      drain->data);
 }
 
 gboolean

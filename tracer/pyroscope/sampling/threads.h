@@ -44,6 +44,8 @@ typedef struct {
    * has not been told of an idle thread was used before it was idle. */
   void (*unsampled) (const PyroThreadInfo *thread, PyroUnsampledReason reason,
                      guint64 ns, guint64 weight, guint64 label, gpointer data);
+  /* A handler missed a copy of the code around PC. NULL: nobody cares. */
+  void (*wanted_code) (guintptr pc, gpointer data);
 } PyroThreadsSink;
 
 PyroThreads *pyro_threads_new (void);
@@ -65,6 +67,10 @@ void pyro_threads_set_signal (PyroThreads *threads, gint signo,
  * time, microseconds. Returns TRUE if new threads were found. */
 gboolean pyro_threads_update (PyroThreads *threads, gint64 now,
                               const PyroThreadsSink *sink, gpointer data);
+
+/* The main thread's stack, by the memory map. */
+void
+pyro_threads_set_main_stack (PyroThreads *threads, guintptr low, guintptr high);
 
 /* Empties all rings. Returns TRUE if a handler met a stack that it did not
  * know: the memory map wants a refresh. */

@@ -16,6 +16,7 @@ pyro_unwind_by_frame_pointers (const PyroUnwindSources *sources,
                                const PyroStackBounds *stack, uintptr_t *pcs,
                                unsigned max, PyroWalk *walk)
 {
+  PyroStackBounds readable = *stack;
   PyroFrameBuffer buffer;
   uintptr_t fp = regs->fp;
   uintptr_t lowest = regs->sp;
@@ -30,6 +31,8 @@ pyro_unwind_by_frame_pointers (const PyroUnwindSources *sources,
     pyro_frame_buffer_finish (&buffer, walk);
     return;
   }
+  /* A register that may hold anything proves no frame. */
+  pyro_stack_forgo_reach (&readable);
   for (steps = 0; steps < MAX_STEPS; steps++) {
     uintptr_t next, ra;
 
@@ -42,8 +45,8 @@ pyro_unwind_by_frame_pointers (const PyroUnwindSources *sources,
       walk->end = PYRO_STACK_NO_PROGRESS;
       break;
     }
-    if (!pyro_stack_read (stack, fp, &next)
-        || !pyro_stack_read (stack, fp + sizeof (uintptr_t), &ra)) {
+    if (!pyro_stack_read (&readable, fp, &next)
+        || !pyro_stack_read (&readable, fp + sizeof (uintptr_t), &ra)) {
       walk->end = PYRO_STACK_UNREADABLE;
       break;
     }

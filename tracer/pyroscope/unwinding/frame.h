@@ -16,6 +16,7 @@ typedef struct {
                * registers are its own */
   bool saved_known;    /* rbx, r12 to r15 are this frame's own, too */
   bool crossed_signal; /* some frame before it was a signal's */
+  bool guessed;        /* some frame before it was found without CFI */
 } PyroFrame;
 
 /* The word at ADDRESS, if it is aligned and lies in the stack. */
@@ -28,4 +29,27 @@ pyro_stack_read (const PyroStackBounds *stack, uintptr_t address,
     return false;
   *word = *(const uintptr_t *)(address + (uintptr_t)stack->shift);
   return true;
+}
+
+/* SP is a frame's that call frame information has led to. */
+static inline void
+pyro_stack_reach (PyroStackBounds *stack, uintptr_t sp)
+{
+  uintptr_t high;
+
+  if (__builtin_expect (stack->limit == 0, 1))
+    return;
+  high = stack->limit - sp > PYRO_STACK_REACH ? sp + PYRO_STACK_REACH
+                                              : stack->limit;
+  stack->high = high > stack->certain ? high : stack->certain;
+}
+
+/* From here on nothing but guesses is read by. */
+static inline void
+pyro_stack_forgo_reach (PyroStackBounds *stack)
+{
+  if (stack->limit == 0)
+    return;
+  stack->high = stack->certain;
+  stack->limit = 0;
 }

@@ -1,16 +1,21 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Handler-safe: no lock, no allocation, no system call, no libc, no TLS. */
 
-#include "unwind-cache.h"
+#include "memory-map-layout.h"
 
-#define PAGE_SIZE 4096u
+#define PAGE_SIZE ((uintptr_t)4096)
 
 #if defined(__x86_64__)
 /* System V ABI, AMD64 supplement, 3.2.2: a signal leaves it alone, and leaf
  * functions save registers there. */
 #define RED_ZONE 128u
+/* The kernel puts the state of the vector registers below the red zone, at a
+ * multiple of 64: its last byte is less than that further down. */
+#define WRITTEN_BELOW (RED_ZONE + 64u)
 #else
 #define RED_ZONE 0u
+/* A frame record below the stack pointer, which is aligned to 16 first. */
+#define WRITTEN_BELOW 16u
 #endif
 
 void PYRO_HOT
@@ -20,6 +25,8 @@ pyro_stack_bounds_within (uintptr_t sp, uintptr_t low, uintptr_t high,
   out->low = sp - low > RED_ZONE ? sp - RED_ZONE : low;
   out->high = high;
   out->shift = 0;
+  out->limit = 0;
+  out->certain = high;
 }
 
 static const PyroStackMapping *PYRO_COLD
@@ -30,71 +37,69 @@ find_mapping (const PyroMemoryMap *map, uintptr_t sp)
 
   if (map == NULL || map->n_stacks == 0)
     return NULL;
+  /* It may have grown since. */
+  if (sp >= map->main_floor && sp < map->main_stack.start)
+    return &map->main_stack;
   base = map->stacks;
   n = map->n_stacks;
   while (n > 1) {
     size_t half = n / 2;
 
-    if (base[half].floor <= sp)
+    if (base[half].start <= sp)
       base += half;
     n -= half;
   }
-  return sp >= base->floor && sp < base->limit ? base : NULL;
+  return sp >= base->start && sp < base->limit ? base : NULL;
 }
 
-static void
-bounds_in_mapping (const PyroStackMapping *mapping, uintptr_t sp,
-                   PyroStackBounds *out)
-{
-  /* The page of sp is there even where the mapping has grown since. */
-  uintptr_t bottom
-      = sp < mapping->start ? sp & ~(uintptr_t)(PAGE_SIZE - 1) : mapping->start;
-
-  pyro_stack_bounds_within (sp, bottom, mapping->limit, out);
-}
-
-bool
-pyro_memory_map_find_stack (const PyroMemoryMap *map, uintptr_t sp,
-                            PyroStackBounds *out)
+/* A stack that nobody vouches for. */
+static bool PYRO_COLD
+find_foreign (const PyroMemoryMap *map, uintptr_t sp, bool is_written,
+              PyroStackBounds *out)
 {
   const PyroStackMapping *mapping = find_mapping (map, sp);
+  uintptr_t low = mapping != NULL && mapping->start < sp ? mapping->start : sp;
+  uintptr_t certain = sp;
 
-  if (mapping == NULL)
+  if (is_written && sp > 2 * PAGE_SIZE) {
+    uintptr_t written = sp - WRITTEN_BELOW - 1;
+
+    certain = (written & ~(PAGE_SIZE - 1)) + PAGE_SIZE;
+    low = written & ~(PAGE_SIZE - 1);
+  } else if (mapping == NULL) {
     return false;
-  bounds_in_mapping (mapping, sp, out);
+  }
+  pyro_stack_bounds_within (sp, low, certain, out);
+  /* Not known (a stack that is newer than the map): the page alone. */
+  if (mapping == NULL)
+    return sp < certain;
+  out->limit = mapping->limit;
+  if (out->certain > out->limit)
+    out->limit = out->certain;
+  out->high
+      = out->limit - sp > PYRO_STACK_REACH ? sp + PYRO_STACK_REACH : out->limit;
   return true;
 }
 
 bool PYRO_HOT
-pyro_memory_map_find_own_stack (const PyroMemoryMap *map,
-                                PyroUnwindCache *cache, uintptr_t sp,
-                                PyroStackBounds *out)
+pyro_stack_find (const PyroUnwindSources *sources, uintptr_t sp,
+                 bool is_written, PyroStackBounds *out)
 {
-  const PyroStackMapping *mapping;
-
-  if (map != NULL && cache != NULL && cache->map_generation == map->generation
-      && sp >= cache->stack.floor && sp < cache->stack.limit) {
-    mapping = &cache->stack;
-  } else {
-    mapping = find_mapping (map, sp);
-    if (mapping == NULL)
-      return false;
-    if (cache != NULL) {
-      cache->stack = *mapping;
-      cache->map_generation = map->generation;
-    }
+  if (sp >= sources->own_low && sp < sources->own_high) {
+    pyro_stack_bounds_within (sp, sources->own_low, sources->own_high, out);
+    return true;
   }
-  bounds_in_mapping (mapping, sp, out);
-#if defined(__x86_64__)
-  if (map->has_fsgsbase) {
-    uintptr_t control_block;
+  return find_foreign (sources->map, sp, is_written, out);
+}
 
-    /* Not by reading %fs:0, which faults in a thread without TLS. */
-    __asm__("rdfsbase %0" : "=r"(control_block));
-    if (control_block > sp && control_block < out->high)
-      out->high = control_block;
-  }
-#endif
+bool
+pyro_memory_map_get_main_stack (const PyroMemoryMap *map, uintptr_t *low,
+                                uintptr_t *high)
+{
+  if (map == NULL || map->main_stack.limit == 0)
+    return false;
+  *low = map->main_stack.start;
+  *high = map->main_stack.limit;
   return true;
 }
 
@@ -116,4 +121,11 @@ pyro_memory_map_find_code (const PyroMemoryMap *map, uintptr_t pc)
     n -= half;
   }
   return pc >= base->start && pc < base->limit ? base : NULL;
+}
+
+const uint8_t *
+pyro_memory_map_code_copy (const PyroMemoryMap *map,
+                           const PyroCodeMapping *code)
+{
+  return code->copy != 0 ? map->copies + code->copy - 1 : NULL;
 }

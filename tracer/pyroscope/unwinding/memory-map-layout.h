@@ -11,7 +11,6 @@
 
 /* A mapping that can be a stack. */
 typedef struct {
-  uintptr_t floor; /* how far down it may grow; START if it does not */
   uintptr_t start;
   uintptr_t limit;
 } PyroStackMapping;
@@ -21,8 +20,10 @@ struct _PyroMemoryMap {
   uint32_t generation; /* never 0, never the same twice */
   size_t n_stacks;
   size_t n_codes;
-  bool has_fsgsbase;              /* rdfsbase may be executed */
+  PyroStackMapping main_stack;    /* [stack], or 0 */
+  uintptr_t main_floor;           /* how far down that may grow */
   const PyroStackMapping *stacks; /* sorted, disjoint */
   const PyroCodeMapping *codes;   /* sorted, disjoint */
   const char *names;
+  const uint8_t *copies; /* of ORC's code */
 };

@@ -7,18 +7,20 @@
 #include <glib.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/auxv.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "memory-map-layout.h"
+#include "own-memory.h"
 #include "published.h"
-
-/* The kernel's HWCAP2_FSGSBASE (arch/x86/include/uapi/asm/hwcap2.h). */
-#define FSGSBASE_BIT 2
 
 /* vm.max_map_count is 65530 by default, and a line takes about 100 bytes. */
 #define MAX_MAPS_BYTES (64u << 20)
+
+/* ORC's regions have 64 KiB. */
+#define MAX_REGION_COPY (1u << 20)
+#define MAX_COPIES (4u << 20)
 
 struct _PyroMemoryWatch {
   PyroMemoryMap *current; /* owned; also published */
@@ -34,6 +36,9 @@ typedef struct {
   GArray *stacks; /* of PyroStackMapping */
   GArray *codes;  /* of PyroCodeMapping */
   GString *names;
+  GByteArray *copies; /* of ORC's code */
+  PyroStackMapping main_stack;
+  uintptr_t main_floor;
 } Builder;
 
 PyroMemoryWatch *
@@ -119,6 +124,33 @@ code_kind (const char *path)
   return PYRO_CODE_FILE;
 }
 
+/* Where the main thread's stack, which ends at TOP, cannot grow any further. */
+static uintptr_t
+lowest_stack (uintptr_t top)
+{
+  struct rlimit limit;
+
+  if (getrlimit (RLIMIT_STACK, &limit) != 0 || limit.rlim_cur >= top)
+    return 0;
+  return top - (uintptr_t)limit.rlim_cur;
+}
+
+/* Returns PyroCodeMapping's copy. */
+static guint32
+copy_code (GByteArray *copies, uintptr_t start, uintptr_t limit)
+{
+  gsize size = limit - start;
+  guint at = copies->len;
+
+  if (size > MAX_REGION_COPY || at + size > MAX_COPIES)
+    return 0;
+  g_byte_array_set_size (copies, (guint)(at + size));
+  if (pyro_own_memory_read (start, size, copies->data + at) == size)
+    return at + 1;
+  g_byte_array_set_size (copies, at);
+  return 0;
+}
+
 /* One line of proc(5)'s maps: start-limit perms offset dev inode path. */
 static void
 parse_line (Builder *builder, char *line, uintptr_t *previous_limit)
@@ -149,13 +181,15 @@ parse_line (Builder *builder, char *line, uintptr_t *previous_limit)
   path = at;
 
   if (perms[0] == 'r' && perms[1] == 'w') {
-    PyroStackMapping stack = { .floor = start, .start = start, .limit = limit };
+    PyroStackMapping stack = { .start = start, .limit = limit };
 
+    g_array_append_val (builder->stacks, stack);
     /* Of two mappings that touch, the lower one's memory must not be taken
      * for the upper one's growth. */
-    if (strcmp (path, "[stack]") == 0)
-      stack.floor = *previous_limit;
-    g_array_append_val (builder->stacks, stack);
+    if (strcmp (path, "[stack]") == 0) {
+      builder->main_stack = stack;
+      builder->main_floor = MAX (*previous_limit, lowest_stack (limit));
+    }
   }
   if (perms[2] == 'x') {
     PyroCodeMapping code = {
@@ -164,9 +198,10 @@ parse_line (Builder *builder, char *line, uintptr_t *previous_limit)
       .file_offset = offset,
       .name = (uint32_t)builder->names->len,
       .kind = code_kind (path),
-      .readable = perms[0] == 'r',
     };
 
+    if (code.kind == PYRO_CODE_ORC)
+      code.copy = copy_code (builder->copies, start, limit);
     g_string_append_len (builder->names, path, (gssize)strlen (path) + 1);
     g_array_append_val (builder->codes, code);
   }
@@ -180,6 +215,7 @@ build (PyroMemoryWatch *watch)
     .stacks = g_array_new (FALSE, FALSE, sizeof (PyroStackMapping)),
     .codes = g_array_new (FALSE, FALSE, sizeof (PyroCodeMapping)),
     .names = g_string_new (NULL),
+    .copies = g_byte_array_new (),
   };
   char *line = (char *)watch->text->data;
   uintptr_t previous_limit = 0;
@@ -200,14 +236,14 @@ build (PyroMemoryWatch *watch)
 
   stacks_size = builder.stacks->len * sizeof (PyroStackMapping);
   codes_size = builder.codes->len * sizeof (PyroCodeMapping);
-  size = sizeof *map + stacks_size + codes_size + builder.names->len;
+  size = sizeof *map + stacks_size + codes_size + builder.names->len
+         + builder.copies->len;
   map = g_malloc0 (size);
   map->size = size;
   map->n_stacks = builder.stacks->len;
   map->n_codes = builder.codes->len;
-#if defined(__x86_64__)
-  map->has_fsgsbase = (getauxval (AT_HWCAP2) & FSGSBASE_BIT) != 0;
-#endif
+  map->main_stack = builder.main_stack;
+  map->main_floor = builder.main_floor;
   at = (char *)(map + 1);
   if (stacks_size > 0)
     memcpy (at, builder.stacks->data, stacks_size);
@@ -220,6 +256,11 @@ build (PyroMemoryWatch *watch)
   if (builder.names->len > 0)
     memcpy (at, builder.names->str, builder.names->len);
   map->names = at;
+  at += builder.names->len;
+  if (builder.copies->len > 0)
+    memcpy (at, builder.copies->data, builder.copies->len);
+  map->copies = (const uint8_t *)at;
+  g_byte_array_unref (builder.copies);
   g_array_unref (builder.stacks);
   g_array_unref (builder.codes);
   g_string_free (builder.names, TRUE);

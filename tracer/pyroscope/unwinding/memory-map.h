@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What: which memory a walk may read as a stack, and which executable memory
- * belongs to no loaded module (ORC's code, other JIT code).
+ * What: which memory can be a stack, and which executable memory belongs to no
+ * loaded module (ORC's code, other JIT code).
  * Owner: a PyroMemoryWatch owns every map that it published.
  * Threads: the watch belongs to the collector's thread; the functions marked
  * handler-safe work on an immutable published map from any thread.
@@ -27,10 +27,10 @@ typedef struct {
   uintptr_t start;
   uintptr_t limit;
   uint64_t file_offset;
-  uint32_t name; /* offset into the map's names */
-  uint8_t kind;  /* PyroCodeKind */
-  uint8_t readable;
-  uint16_t reserved; /* 0 */
+  uint32_t name;       /* offset into the map's names */
+  uint8_t kind;        /* PyroCodeKind */
+  uint8_t reserved[3]; /* 0 */
+  uint32_t copy;       /* offset into the map's copies, plus 1; 0: none */
 } PyroCodeMapping;
 
 /* Nothing is read or published before the first refresh. One watch at a time
@@ -55,30 +55,33 @@ void pyro_memory_watch_reclaim (PyroMemoryWatch *watch,
 /* The map in force, or NULL. Handler-safe. */
 const PyroMemoryMap *pyro_memory_map_published (void);
 
-/* The readable and writable mapping that holds SP, with low clipped to SP (on
- * x86_64: to its red zone, 128 bytes below, as far as that is mapped). The main
- * thread's stack grows: an SP below the mapping [stack] but above its neighbour
- * belongs to it. Handler-safe. */
-bool pyro_memory_map_find_stack (const PyroMemoryMap *map, uintptr_t sp,
-                                 PyroStackBounds *out);
+/* What a walk from SP may read. A stack of the thread's own (SOURCES) is all
+ * there; of any other one, only the page that the kernel has just put its
+ * signal frame on, below SP, if it IS_WRITTEN, and the slots of frames within
+ * the readable and writable mapping that holds SP. LOW is clipped to SP (on
+ * x86_64: to its red zone, 128 bytes below). FALSE: nothing. Handler-safe. */
+bool pyro_stack_find (const PyroUnwindSources *sources, uintptr_t sp,
+                      bool is_written, PyroStackBounds *out);
 
-/* As above, for the calling thread itself: high is clipped to the thread's
- * control block, which glibc and musl place at the top of each stack that
- * they start a thread on, so that a neighbouring mapping which the kernel
- * merged with the stack is never read. CACHE, which may be NULL, remembers the
- * mapping: a thread seldom has more than one stack. Handler-safe. */
-bool pyro_memory_map_find_own_stack (const PyroMemoryMap *map,
-                                     PyroUnwindCache *cache, uintptr_t sp,
-                                     PyroStackBounds *out);
-
-/* What a walk from SP may read of [LOW, HIGH), a stack that holds it.
- * Handler-safe. */
+/* What a walk from SP may read of [LOW, HIGH), a stack that holds it and is
+ * there. Handler-safe. */
 void pyro_stack_bounds_within (uintptr_t sp, uintptr_t low, uintptr_t high,
                                PyroStackBounds *out);
+
+/* The main thread's stack, as far as it has grown; its top never changes.
+ * FALSE: not known. Handler-safe. */
+bool pyro_memory_map_get_main_stack (const PyroMemoryMap *map, uintptr_t *low,
+                                     uintptr_t *high);
 
 /* The executable mapping that holds PC, or NULL. Handler-safe. */
 const PyroCodeMapping *
 pyro_memory_map_find_code (const PyroMemoryMap *map, uintptr_t pc);
+
+/* The bytes of CODE as they were when the map was read, if ORC wrote it; else
+ * NULL. Nobody but the collector reads the code itself: it may be unmapped or
+ * protected at any moment. Handler-safe. */
+const uint8_t *pyro_memory_map_code_copy (const PyroMemoryMap *map,
+                                          const PyroCodeMapping *code);
 
 /* The path of a mapping, "" if it has none. Not for the handler. */
 const char *pyro_memory_map_code_name (const PyroMemoryMap *map,

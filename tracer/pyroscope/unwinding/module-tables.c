@@ -18,6 +18,7 @@ pyro_shared_table_unref (gpointer data)
   if (shared == NULL || --shared->ref_count > 0)
     return;
   g_free (shared->table);
+  g_free (shared->call_sites);
   g_free (shared);
 }
 

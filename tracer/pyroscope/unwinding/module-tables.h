@@ -16,7 +16,9 @@ G_BEGIN_DECLS
 /* A table that several snapshots refer to. */
 typedef struct {
   gint ref_count;
-  PyroTable *table; /* NULL: no CFI */
+  PyroTable *table;          /* NULL: no CFI */
+  guint8 *call_sites;        /* NULL: nobody has asked, or they cannot be had */
+  gboolean call_sites_known; /* asked for */
 } PyroSharedTable;
 
 /* A GDestroyNotify; NULL is nothing. */

@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "call-sites.h"
 #include "cfi-compiler.h"
 #include "context-start.h"
 #include "loader.h"
@@ -14,11 +15,13 @@
 #include "signal-return.h"
 #include "unloads.h"
 
+/* Text whose call sites are kept, of all modules: an eighth of it in memory. */
+#define MAX_CALL_SITES_TEXT (64u << 20)
+
 /* A loaded executable segment. */
 typedef struct {
   PyroModule *module;     /* owned by PyroModules.set */
   PyroSharedTable *table; /* a reference; NULL without tables */
-  gboolean is_readable;
 } Loaded;
 
 /* What one published pointer leads to. */
@@ -27,6 +30,7 @@ typedef struct {
   PyroSegment *segments;
   uintptr_t *starts;
   uintptr_t *tops;
+  const uint8_t **call_sites;
   GPtrArray *shared; /* of PyroSharedTable, references */
   PyroRuleArray *rules;
 } Snapshot;
@@ -69,6 +73,7 @@ snapshot_free (gpointer data)
   g_free (snapshot->segments);
   g_free (snapshot->starts);
   g_free (snapshot->tops);
+  g_free (snapshot->call_sites);
   g_ptr_array_unref (snapshot->shared);
   pyro_rule_array_unref (snapshot->rules);
   g_free (snapshot);
@@ -143,7 +148,7 @@ add_loaded (PyroModules *modules, const PyroLoadedModule *loaded, GArray *list)
   for (i = 0; i < loaded->segments->len; i++) {
     const PyroLoadSegment *segment
         = &g_array_index (loaded->segments, PyroLoadSegment, i);
-    Loaded entry = { NULL, NULL, segment->is_readable };
+    Loaded entry = { NULL, NULL };
 
     if (!segment->is_executable)
       continue;
@@ -190,17 +195,19 @@ remove_overlaps (GArray *list)
   }
 }
 
+/* IS_LISTED: what is published before has another list of modules. */
 static void
-publish (PyroModules *modules)
+publish (PyroModules *modules, gboolean is_listed)
 {
   Snapshot *snapshot = g_new0 (Snapshot, 1);
   guint64 own = (gsize)pyro_publish_tables;
-  guint i;
+  guint i, n_call_sites = 0;
 
   snapshot->segments = g_new0 (PyroSegment, modules->loaded->len + 1);
   snapshot->starts = g_new0 (uintptr_t, modules->loaded->len + 1);
   snapshot->tops
       = g_new0 (uintptr_t, modules->loaded->len / PYRO_TOPS_STEP + 1);
+  snapshot->call_sites = g_new0 (const uint8_t *, modules->loaded->len + 1);
   snapshot->shared = g_ptr_array_new_with_free_func (pyro_shared_table_unref);
   snapshot->rules = pyro_rule_set_ref_array (modules->rules);
   for (i = 0; i < modules->loaded->len; i++) {
@@ -212,7 +219,10 @@ publish (PyroModules *modules)
     snapshot->starts[i] = entry->module->start;
     if (i % PYRO_TOPS_STEP == 0)
       snapshot->tops[i / PYRO_TOPS_STEP] = entry->module->start;
-    snapshot->segments[i].readable = entry->is_readable;
+    if (entry->table->call_sites != NULL) {
+      snapshot->call_sites[++n_call_sites] = entry->table->call_sites;
+      snapshot->segments[i].calls = n_call_sites;
+    }
     if (own >= entry->module->start && own < entry->module->limit)
       snapshot->tables.own = &snapshot->segments[i];
     entry->table->ref_count++;
@@ -221,11 +231,14 @@ publish (PyroModules *modules)
   if (++last_generation == 0)
     last_generation = 1;
   snapshot->tables.generation = last_generation;
+  snapshot->tables.listing
+      = is_listed ? last_generation : modules->published->tables.listing;
   snapshot->tables.n_segments = modules->loaded->len;
   snapshot->tables.segments = snapshot->segments;
   snapshot->tables.starts = snapshot->starts;
   snapshot->tables.tops = snapshot->tops;
   snapshot->tables.rules = snapshot->rules->rules;
+  snapshot->tables.call_sites = snapshot->call_sites;
   snapshot->tables.context_start = modules->context_start;
   snapshot->tables.signal_return = (uintptr_t)modules->signal_return;
   pyro_publish_tables (&snapshot->tables);
@@ -358,7 +371,7 @@ write_down_look (PyroModules *modules, guint32 epoch, GPtrArray *fresh,
   PyroModulePeriod period = {
     .epoch = epoch,
     .generation
-    = modules->published != NULL ? modules->published->tables.generation : 0,
+    = modules->published != NULL ? modules->published->tables.listing : 0,
     .is_certain = is_settled && !is_unsure,
     .modules = g_ptr_array_new (),
     .fresh = fresh,
@@ -403,7 +416,7 @@ list_loaded (PyroModules *modules, guint64 n_new, GPtrArray **fresh)
   g_array_unref (modules->loaded);
   modules->loaded = loaded;
   if (modules->with_tables)
-    publish (modules);
+    publish (modules, TRUE);
   return TRUE;
 }
 
@@ -499,24 +512,79 @@ find_mapping (PyroModules *modules, guintptr pc, gboolean may_be_file)
   }
 }
 
-static const PyroModule *
-find_loaded (PyroModules *modules, guintptr pc)
+/* The segment that holds PC, or NULL. */
+static const Loaded *
+find_entry (PyroModules *modules, guintptr pc)
 {
   guint low = 0, high = modules->loaded->len;
 
   while (low < high) {
     guint middle = low + (high - low) / 2;
-    const PyroModule *module
-        = g_array_index (modules->loaded, Loaded, middle).module;
+    const Loaded *entry = &g_array_index (modules->loaded, Loaded, middle);
 
-    if (pc < module->start)
+    if (pc < entry->module->start)
       high = middle;
-    else if (pc >= module->limit)
+    else if (pc >= entry->module->limit)
       low = middle + 1;
     else
-      return module;
+      return entry;
   }
   return NULL;
+}
+
+static const PyroModule *
+find_loaded (PyroModules *modules, guintptr pc)
+{
+  const Loaded *entry = find_entry (modules, pc);
+
+  return entry != NULL ? entry->module : NULL;
+}
+
+static guint64
+call_sites_text (PyroModules *modules)
+{
+  guint64 size = 0;
+  guint i;
+
+  for (i = 0; i < modules->loaded->len; i++) {
+    const Loaded *entry = &g_array_index (modules->loaded, Loaded, i);
+
+    if (entry->table->call_sites != NULL)
+      size += entry->module->limit - entry->module->start;
+  }
+  return size;
+}
+
+gboolean
+pyro_modules_want_call_sites (PyroModules *modules, guintptr pc)
+{
+  const Loaded *entry = modules->with_tables ? find_entry (modules, pc) : NULL;
+  const PyroModule *module;
+  PyroSharedTable *shared;
+  guint64 adds, subs;
+
+  if (entry == NULL)
+    return FALSE;
+  module = entry->module;
+  shared = entry->table;
+  if (shared->call_sites_known)
+    return TRUE;
+  if (call_sites_text (modules) + (module->limit - module->start)
+      > MAX_CALL_SITES_TEXT) {
+    shared->call_sites_known = TRUE;
+    return TRUE;
+  }
+  shared->call_sites = pyro_call_sites_new (module->start, module->limit);
+  /* Another module may have come to its place in between. */
+  if (pyro_loader_get_counters (&adds, &subs)
+      && (adds != modules->adds || subs != modules->subs)) {
+    g_clear_pointer (&shared->call_sites, g_free);
+    return TRUE;
+  }
+  shared->call_sites_known = TRUE;
+  if (shared->call_sites != NULL)
+    publish (modules, FALSE);
+  return TRUE;
 }
 
 const PyroModule *
@@ -560,7 +628,7 @@ pyro_modules_was_misled (PyroModules *modules, guintptr pc,
                          PyroModuleMoment moment, const PyroModule *module)
 {
   if (modules->published == NULL
-      || modules->published->tables.generation == (guint32)moment)
+      || modules->published->tables.listing == (guint32)moment)
     return FALSE;
   return pyro_module_history_was_misled (modules->history, pc, moment, module);
 }

@@ -62,6 +62,11 @@ void pyro_modules_free (PyroModules *modules);
  * short copies, never while compiling. Returns TRUE if something changed. */
 gboolean pyro_modules_refresh (PyroModules *modules);
 
+/* A rescue in the module that holds PC would like to know where its calls end.
+ * Copies that once, up to a bound, and publishes it. FALSE: it is in none of
+ * the loader's modules. */
+gboolean pyro_modules_want_call_sites (PyroModules *modules, guintptr pc);
+
 /* The module that holds the run-time address PC now, or NULL. What the loader
  * does not know is looked up in pyro_memory_map_published (). */
 const PyroModule *pyro_modules_find (PyroModules *modules, guintptr pc);

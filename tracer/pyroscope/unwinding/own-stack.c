@@ -105,7 +105,7 @@ PyroStackEnd __attribute__ ((noinline))
 pyro_walk_own_stack (uintptr_t low, uintptr_t high, PyroOwnFrameFunc func,
                      void *data)
 {
-  PyroUnwindSources sources = { NULL, NULL, NULL };
+  PyroUnwindSources sources = { .own_low = low, .own_high = high };
   PyroFrame frame;
   PyroStackEnd end = PYRO_STACK_UNKNOWN_STACK;
 
@@ -113,17 +113,18 @@ pyro_walk_own_stack (uintptr_t low, uintptr_t high, PyroOwnFrameFunc func,
   frame.exact = true;
   frame.saved_known = true;
   frame.crossed_signal = false;
+  frame.guessed = false;
 
   pyro_readers_enter ();
   sources.tables = pyro_modules_published ();
   sources.map = pyro_memory_map_published ();
+  if (high == 0 && pyro_memory_map_get_main_stack (sources.map, &low, &high)) {
+    sources.own_low = low;
+    sources.own_high = high;
+  }
   if (sources.tables == NULL) {
     end = PYRO_STACK_UNKNOWN_CODE;
-  } else if (frame.regs.sp >= low && frame.regs.sp < high) {
-    pyro_stack_bounds_within (frame.regs.sp, low, high, &frame.stack);
-    end = walk (&sources, &frame, func, data);
-  } else if (pyro_memory_map_find_own_stack (sources.map, NULL, frame.regs.sp,
-                                             &frame.stack)) {
+  } else if (pyro_stack_find (&sources, frame.regs.sp, false, &frame.stack)) {
     end = walk (&sources, &frame, func, data);
   }
   pyro_readers_leave ();

@@ -17,7 +17,7 @@ PyroModuleMoment PYRO_HOT
 pyro_module_moment (const PyroUnwindTables *tables)
 {
   return PYRO_MODULE_MOMENT (pyro_unload_epoch (),
-                             tables != NULL ? tables->generation : 0);
+                             tables != NULL ? tables->listing : 0);
 }
 
 uint64_t PYRO_HOT

@@ -18,7 +18,7 @@
 const PyroUnwindTables *pyro_modules_published (void);
 
 /* When a stack was read, for those who say later what was loaded then: the
- * count of unloads (unloads.h) and the generation of TABLES, or NULL. */
+ * count of unloads (unloads.h) and the listing of TABLES, or NULL. */
 typedef uint64_t PyroModuleMoment;
 
 #define PYRO_MODULE_MOMENT(epoch, generation) \

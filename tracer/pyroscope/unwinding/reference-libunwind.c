@@ -8,6 +8,7 @@
 #include <ucontext.h>
 
 #include "frame-buffer.h"
+#include "memory-map.h"
 
 #define MAX_STEPS 4096
 
@@ -48,8 +49,19 @@ fill_context (unw_context_t *context, const PyroRegisters *regs)
 #endif
 }
 
+static bool
+may_read (const PyroUnwindSources *sources, const PyroStackBounds *stack,
+          uintptr_t sp)
+{
+  PyroStackBounds other;
+
+  return (sp >= stack->low && sp < stack->high)
+         || pyro_stack_find (sources, sp, false, &other);
+}
+
 static PyroStackEnd
-walk_by_libunwind (const PyroRegisters *regs, PyroFrameBuffer *buffer)
+walk_by_libunwind (const PyroUnwindSources *sources, const PyroRegisters *regs,
+                   const PyroStackBounds *stack, PyroFrameBuffer *buffer)
 {
   unw_context_t context;
   unw_cursor_t cursor;
@@ -60,7 +72,7 @@ walk_by_libunwind (const PyroRegisters *regs, PyroFrameBuffer *buffer)
     return PYRO_STACK_UNSUPPORTED;
   for (steps = 0; steps < MAX_STEPS; steps++) {
     int result = unw_step (&cursor);
-    unw_word_t pc;
+    unw_word_t pc, sp;
 
     if (result == 0)
       return PYRO_STACK_COMPLETE;
@@ -71,6 +83,12 @@ walk_by_libunwind (const PyroRegisters *regs, PyroFrameBuffer *buffer)
     if (unw_get_reg (&cursor, UNW_REG_IP, &pc) < 0 || pc == 0)
       return PYRO_STACK_COMPLETE;
     pyro_frame_buffer_add (buffer, (uintptr_t)pc);
+    /* What the next step reads is near the stack pointer. It moves to another
+     * stack where a signal came on an alternate one, and where it has been led
+     * astray. */
+    if (unw_get_reg (&cursor, UNW_REG_SP, &sp) < 0
+        || !may_read (sources, stack, (uintptr_t)sp))
+      return PYRO_STACK_UNREADABLE;
   }
   return PYRO_STACK_TOO_DEEP;
 }
@@ -92,7 +110,7 @@ pyro_unwind_by_libunwind (const PyroUnwindSources *sources,
   } else if (__atomic_exchange_n (&is_busy, true, __ATOMIC_ACQUIRE)) {
     walk->end = PYRO_STACK_BUSY;
   } else {
-    walk->end = walk_by_libunwind (regs, &buffer);
+    walk->end = walk_by_libunwind (sources, regs, stack, &buffer);
     __atomic_store_n (&is_busy, false, __ATOMIC_RELEASE);
   }
   pyro_frame_buffer_finish (&buffer, walk);

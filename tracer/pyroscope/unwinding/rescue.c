@@ -3,6 +3,7 @@
 
 #include "rescue.h"
 
+#include "step.h"
 #include "unwind-cache.h"
 
 /* x264's trellis functions keep 4.5 KiB of tables on the stack; no other
@@ -15,44 +16,6 @@
 #if defined(__x86_64__)
 
 enum { RBX = 3, RBP = 5, R12 = 12, R15 = 15 };
-
-/* Whether the bytes before RA, not before LOW, are a call instruction: call
- * rel32 (e8), or ff /2 with every form of memory operand (Intel SDM vol. 2,
- * CALL). RA - 1 must be readable. */
-static bool
-follows_call (uintptr_t ra, uintptr_t low)
-{
-  const uint8_t *end = (const uint8_t *)ra;
-  uintptr_t available = ra - low;
-  unsigned length;
-
-  if (available >= 5 && end[-5] == 0xe8)
-    return true;
-  for (length = 2; length <= 7 && length <= available; length++) {
-    unsigned modrm, mod, rm, needed;
-
-    if (end[-(int)length] != 0xff)
-      continue;
-    modrm = end[-(int)length + 1];
-    if (((modrm >> 3) & 7) != 2)
-      continue;
-    mod = modrm >> 6;
-    rm = modrm & 7;
-    needed = 2;
-    if (mod != 3 && rm == 4)
-      needed += 1; /* SIB */
-    if (mod == 1)
-      needed += 1;
-    else if (mod == 2 || (mod == 0 && rm == 5))
-      needed += 4;
-    if (needed == length)
-      return true;
-    /* [disp32] with neither base nor rip: a SIB whose base is 5. */
-    if (mod == 0 && rm == 4 && length == 7 && (end[-(int)length + 2] & 7) == 5)
-      return true;
-  }
-  return false;
-}
 
 /* The System V ABI aligns the stack to 16 bytes at each call, so that the CFA
  * of any frame that its code makes is a multiple of 16. */
@@ -84,26 +47,25 @@ decode_pop (const uint8_t *bytes)
   return 0;
 }
 
-/* How many words an epilogue that begins at PC still pops; -1 if PC is not in
+/* How many words an epilogue that begins at AT still pops; -1 if AT is not in
  * an epilogue. */
 static int
-count_pops (uintptr_t pc, uintptr_t limit)
+count_pops (const uint8_t *at, const uint8_t *limit)
 {
   int pops = 0;
 
-  while (limit - pc >= 3) {
-    const uint8_t *bytes = (const uint8_t *)pc;
-    unsigned length = decode_pop (bytes);
+  while (limit - at >= 3) {
+    unsigned length = decode_pop (at);
 
     if (length > 0) {
       pops++;
-      pc += length;
-    } else if (bytes[0] == 0x0f && bytes[1] == 0x77) { /* emms */
-      pc += 2;
-    } else if (bytes[0] == 0xc5 && bytes[1] == 0xf8 && bytes[2] == 0x77) {
-      pc += 3; /* vzeroupper */
+      at += length;
+    } else if (at[0] == 0x0f && at[1] == 0x77) { /* emms */
+      at += 2;
+    } else if (at[0] == 0xc5 && at[1] == 0xf8 && at[2] == 0x77) {
+      at += 3; /* vzeroupper */
     } else {
-      return bytes[0] == 0xc3 ? pops : -1;
+      return at[0] == 0xc3 ? pops : -1;
     }
     if (pops > 8)
       return -1;
@@ -111,40 +73,58 @@ count_pops (uintptr_t pc, uintptr_t limit)
   return -1;
 }
 
-bool
-pyro_rescue_orc (const PyroUnwindSources *sources, const PyroCodeMapping *code,
-                 PyroFrame *frame)
+/* The start of the function that holds AT, or NULL. BYTES is what is at
+ * ADDRESS. */
+static const uint8_t *
+find_orc_function (const uint8_t *bytes, uintptr_t address, const uint8_t *at)
 {
   static const uint32_t endbr64 = 0xfa1e0ff3;
-  uintptr_t pc = frame->regs.pc;
-  uintptr_t start, low, at, slot, ra, fp = frame->regs.fp;
+  const uint8_t *low
+      = at - bytes > MAX_ORC_FUNCTION ? at - MAX_ORC_FUNCTION : bytes;
+  const uint8_t *start
+      = at - ((address + (uintptr_t)(at - bytes)) & (uintptr_t)15);
+
+  for (; start >= low; start -= 16) {
+    if (*(const uint32_t *)start == endbr64)
+      return start;
+    if (start - low < 16)
+      break;
+  }
+  return NULL;
+}
+
+bool
+pyro_rescue_orc (const PyroUnwindSources *sources, const PyroCodeMapping *code,
+                 const PyroFrame *frame, PyroFrame *caller)
+{
+  const uint8_t *bytes = pyro_memory_map_code_copy (sources->map, code);
+  const uint8_t *limit, *start, *pc, *at;
+  uintptr_t slot, ra, fp = frame->regs.fp;
   int rbp_slot = -1, pushes = 0, pops;
   const PyroSegment *segment;
 
-  if (!code->readable || code->limit - pc < 16)
+  if (bytes == NULL || code->limit - frame->regs.pc < 16)
     return false;
-  low = code->start;
-  if (pc - low > MAX_ORC_FUNCTION)
-    low = pc - MAX_ORC_FUNCTION;
-  for (start = pc & ~(uintptr_t)15;; start -= 16) {
-    if (*(const uint32_t *)start == endbr64)
-      break;
-    if (start < low + 16)
-      return false;
-  }
+  limit = bytes + (code->limit - code->start);
+  pc = bytes + (frame->regs.pc - code->start);
+  /* Zeroes are what was there before ORC wrote. */
+  if (pc[0] == 0 && pc[1] == 0)
+    return false;
+  start = find_orc_function (bytes, code->start, pc);
+  if (start == NULL)
+    return false;
 
   /* The prologue, as far as it has been executed. */
-  for (at = start + 4; at < pc && code->limit - at >= 3;) {
-    const uint8_t *bytes = (const uint8_t *)at;
+  for (at = start + 4; at < pc && limit - at >= 3;) {
     unsigned reg;
-    unsigned length = decode_push (bytes, &reg);
+    unsigned length = decode_push (at, &reg);
 
     if (length > 0) {
       if (reg == RBP)
         rbp_slot = pushes;
       pushes++;
       at += length;
-    } else if (bytes[0] == 0x48 && bytes[1] == 0x89 && bytes[2] == 0xe5) {
+    } else if (at[0] == 0x48 && at[1] == 0x89 && at[2] == 0xe5) {
       at += 3; /* mov %rsp,%rbp */
     } else {
       break;
@@ -154,7 +134,7 @@ pyro_rescue_orc (const PyroUnwindSources *sources, const PyroCodeMapping *code,
     return false;
 
   /* Pops undo the pushes in reverse order: what is left are the first ones. */
-  pops = count_pops (pc, code->limit);
+  pops = count_pops (pc, limit);
   if (pops >= 0 && pops < pushes)
     pushes = pops;
   slot = frame->regs.sp + (uintptr_t)pushes * sizeof (uintptr_t);
@@ -169,18 +149,19 @@ pyro_rescue_orc (const PyroUnwindSources *sources, const PyroCodeMapping *code,
   if (segment == NULL
       || pyro_segment_find_rule (segment, ra - 1) == PYRO_SPECIAL_NONE)
     return false;
-  frame->regs.pc = ra;
-  frame->regs.sp = slot + sizeof (uintptr_t);
-  frame->regs.fp = fp;
-  frame->exact = false;
-  frame->saved_known = false;
+  *caller = *frame;
+  caller->regs.pc = ra;
+  caller->regs.sp = slot + sizeof (uintptr_t);
+  caller->regs.fp = fp;
+  caller->exact = false;
+  caller->saved_known = false;
   return true;
 }
 
 /* Whether RA, found at SLOT, can be what a call in SEGMENT pushed. */
 static bool
-is_return_address (const PyroSegment *segment, uintptr_t slot, uintptr_t ra,
-                   bool may_read)
+is_return_address (const PyroUnwindTables *tables, const PyroSegment *segment,
+                   uintptr_t slot, uintptr_t ra)
 {
   uint32_t rule = pyro_segment_find_rule (segment, ra - 1);
 
@@ -192,15 +173,12 @@ is_return_address (const PyroSegment *segment, uintptr_t slot, uintptr_t ra,
                  % ABI_ALIGNMENT
              != 0)
     return false;
-  return !may_read || follows_call (ra, segment->start);
+  return pyro_tables_may_return_to (tables, segment, ra);
 }
 
-/* Code of the module that is being executed right now cannot be unmapped, so
- * its bytes may be read. Those of other modules are not: a dlclose may be under
- * way, and the word may be a relic of a call long since returned from. */
 bool
 pyro_rescue_scan (const PyroUnwindSources *sources, const PyroFrame *frame,
-                  uintptr_t *from, PyroFrame *caller)
+                  uintptr_t *from, PyroFrame *caller, int *budget)
 {
   const PyroUnwindTables *tables = sources->tables;
   const PyroSegment *segment;
@@ -212,8 +190,11 @@ pyro_rescue_scan (const PyroUnwindSources *sources, const PyroFrame *frame,
   if (tables == NULL || tables->n_segments == 0)
     return false;
   segment = pyro_sources_find_segment (sources, frame->regs.pc);
-  if (segment != NULL)
+  if (segment != NULL) {
     own = *segment;
+    if (own.calls == 0)
+      pyro_sources_want_code (sources, frame->regs.pc);
+  }
   lowest = tables->segments[0].start;
   highest = tables->segments[tables->n_segments - 1].limit;
   /* The caller's stack pointer was aligned before the call pushed RA below it.
@@ -223,10 +204,12 @@ pyro_rescue_scan (const PyroUnwindSources *sources, const PyroFrame *frame,
   if (slot < *from)
     slot = *from;
   for (; slot - sp < MAX_SCAN_BYTES; slot += ABI_ALIGNMENT) {
-    if (!pyro_stack_read (&frame->stack, slot, &ra))
+    *budget -= PYRO_COST_WORD;
+    if (*budget <= 0 || !pyro_stack_read (&frame->stack, slot, &ra))
       return false;
     if (ra <= lowest || ra > highest)
       continue;
+    *budget -= PYRO_COST_LOOK_UP;
     is_own = ra > own.start && ra <= own.limit;
     segment = is_own ? &own : pyro_sources_find_segment (sources, ra - 1);
     /* The signal handler calls no such code, but it has left its frames on
@@ -234,7 +217,7 @@ pyro_rescue_scan (const PyroUnwindSources *sources, const PyroFrame *frame,
     if (segment == NULL
         || (!is_own && tables->own != NULL
             && segment->start == tables->own->start)
-        || !is_return_address (segment, slot, ra, is_own && own.readable))
+        || !is_return_address (tables, segment, slot, ra))
       continue;
     *caller = *frame;
     caller->regs.pc = ra;
@@ -253,34 +236,36 @@ pyro_rescue_scan (const PyroUnwindSources *sources, const PyroFrame *frame,
  * lr; where they do not, nothing is guessed. */
 
 static bool
-return_by_lr (const PyroUnwindSources *sources, PyroFrame *frame)
+return_by_lr (const PyroUnwindSources *sources, const PyroFrame *frame,
+              PyroFrame *caller)
 {
   uintptr_t ra = frame->regs.lr;
   uint32_t rule = pyro_tables_find_rule (sources->tables, ra - 1);
 
   if (rule == PYRO_SPECIAL_NONE || rule == PYRO_SPECIAL_UNKNOWN)
     return false;
-  frame->regs.pc = ra;
-  frame->exact = false;
+  *caller = *frame;
+  caller->regs.pc = ra;
+  caller->exact = false;
   return true;
 }
 
 bool
 pyro_rescue_orc (const PyroUnwindSources *sources, const PyroCodeMapping *code,
-                 PyroFrame *frame)
+                 const PyroFrame *frame, PyroFrame *caller)
 {
-  return return_by_lr (sources, frame);
+  return return_by_lr (sources, frame, caller);
 }
 
 bool
 pyro_rescue_scan (const PyroUnwindSources *sources, const PyroFrame *frame,
-                  uintptr_t *from, PyroFrame *caller)
+                  uintptr_t *from, PyroFrame *caller, int *budget)
 {
   if (*from > 0)
     return false;
   *from = 1;
-  *caller = *frame;
-  return return_by_lr (sources, caller);
+  *budget -= PYRO_COST_LOOK_UP;
+  return return_by_lr (sources, frame, caller);
 }
 
 #endif

@@ -6,10 +6,6 @@
 #include "memory-map.h"
 #include "tables.h"
 
-/* A walk that takes longer has lost its way, or is a recursion that nobody
- * wants to pay for at each sample: 4096 frames take some 20 µs. */
-#define MAX_STEPS 4096
-
 #define GO_ON PYRO_GO_ON
 
 /* An entry of the cache holds 22 bits of rule and 42 of pc >> 8. */
@@ -35,7 +31,7 @@ look_up_rule (const PyroUnwindSources *sources, uintptr_t pc)
 }
 
 static uint32_t PYRO_HOT
-find_rule (const PyroUnwindSources *sources, uintptr_t pc)
+find_rule (const PyroUnwindSources *sources, uintptr_t pc, int *budget)
 {
   PyroUnwindCache *cache = sources->cache;
   unsigned index = (unsigned)((pc ^ pc >> 8 ^ pc >> 16) % PYRO_CACHED_RULES);
@@ -47,6 +43,7 @@ find_rule (const PyroUnwindSources *sources, uintptr_t pc)
   if ((cache->rules[index] & ~(uint64_t)PYRO_ROW_RULE_MASK) == tag
       && cache->rules[index] != 0)
     return (uint32_t)cache->rules[index] & PYRO_ROW_RULE_MASK;
+  *budget -= PYRO_COST_LOOK_UP;
   rule = look_up_rule (sources, pc);
   cache->rules[index] = tag | rule;
   return rule;
@@ -54,12 +51,13 @@ find_rule (const PyroUnwindSources *sources, uintptr_t pc)
 
 static inline uint32_t
 find_rule_by_history (const PyroUnwindSources *sources,
-                      PyroWalkHistory *history, uintptr_t pc, uintptr_t sp)
+                      PyroWalkHistory *history, uintptr_t pc, uintptr_t sp,
+                      int *budget)
 {
   uint32_t rule;
 
   if (!pyro_walk_history_find (history, pc, sp, &rule))
-    rule = find_rule (sources, pc);
+    rule = find_rule (sources, pc, budget);
   pyro_walk_history_add (history, pc, sp, rule);
   return rule;
 }
@@ -197,11 +195,15 @@ step_signal (const PyroUnwindSources *sources, PyroFrame *frame)
   frame->exact = true;
   frame->saved_known = true;
   frame->crossed_signal = true;
-  if (frame->regs.sp >= frame->stack.low && frame->regs.sp < frame->stack.high)
+  if (frame->regs.sp >= frame->stack.low
+      && frame->regs.sp < frame->stack.high) {
+    pyro_stack_reach (&frame->stack, frame->regs.sp);
     return GO_ON;
+  }
+  /* The signal's frame is not on that one: no page of it is certain. */
   if (frame->stack.shift != 0
-      || !pyro_memory_map_find_stack (sources->map, frame->regs.sp,
-                                      &frame->stack))
+      || !pyro_stack_find (sources, frame->regs.sp, false, &frame->stack)
+      || (frame->guessed && frame->stack.limit != 0))
     return PYRO_STACK_UNKNOWN_STACK;
   return GO_ON;
 }
@@ -218,6 +220,7 @@ move_to (PyroFrame *frame, uintptr_t cfa, uintptr_t ra, uintptr_t fp)
   frame->regs.sp = cfa;
   frame->regs.fp = fp;
   frame->exact = false;
+  pyro_stack_reach (&frame->stack, cfa);
   return frame->regs.pc == 0 ? PYRO_STACK_COMPLETE : GO_ON;
 }
 
@@ -345,20 +348,23 @@ pc_to_look_up (const PyroFrame *frame)
 PyroStackEnd
 pyro_step (const PyroUnwindSources *sources, PyroFrame *frame)
 {
-  return step (sources, find_rule (sources, pc_to_look_up (frame)), frame);
+  int unbounded = PYRO_BUDGET;
+
+  return step (sources, find_rule (sources, pc_to_look_up (frame), &unbounded),
+               frame);
 }
 
 PyroStackEnd PYRO_HOT
 pyro_step_to_end (const PyroUnwindSources *sources, PyroFrame *frame,
-                  PyroWalkHistory *history, PyroFrameBuffer *buffer)
+                  PyroWalkHistory *history, PyroFrameBuffer *buffer,
+                  int *budget)
 {
-  unsigned steps;
-
-  for (steps = 0; steps < MAX_STEPS; steps++) {
+  while (*budget > 0) {
     uint32_t rule = find_rule_by_history (
-        sources, history, pc_to_look_up (frame), frame->regs.sp);
+        sources, history, pc_to_look_up (frame), frame->regs.sp, budget);
     PyroStackEnd end = step (sources, rule, frame);
 
+    *budget -= PYRO_COST_STEP;
     if (end != GO_ON)
       return end;
     pyro_frame_buffer_add (buffer, frame->regs.pc + frame->exact);

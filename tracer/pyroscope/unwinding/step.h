@@ -16,15 +16,25 @@
 
 #define PYRO_CACHE_LINE 64
 
+/* What one sample may cost, all guesses of its rescues included, in units of
+ * some 10 ns: a frame whose rule is remembered takes 1. */
+#define PYRO_BUDGET 4096
+#define PYRO_COST_STEP 1
+#define PYRO_COST_LOOK_UP                                                \
+  16                     /* on top: lines of tables that nobody has read \
+                          */
+#define PYRO_COST_WORD 1 /* that a rescue looks at */
+
 /* Makes *FRAME its caller's and returns PYRO_GO_ON; else *FRAME has no caller
  * by the tables, and the result tells why. */
 PyroStackEnd pyro_step (const PyroUnwindSources *sources, PyroFrame *frame);
 
 /* Walks on from FRAME, whose pc is in BUFFER already, up to the root or to the
- * first frame that has no caller by the tables; that frame stays in *FRAME. */
-PyroStackEnd
-pyro_step_to_end (const PyroUnwindSources *sources, PyroFrame *frame,
-                  PyroWalkHistory *history, PyroFrameBuffer *buffer);
+ * first frame that has no caller by the tables; that frame stays in *FRAME.
+ * PYRO_STACK_TOO_DEEP: nothing is left of *BUDGET. */
+PyroStackEnd pyro_step_to_end (const PyroUnwindSources *sources,
+                               PyroFrame *frame, PyroWalkHistory *history,
+                               PyroFrameBuffer *buffer, int *budget);
 
 /* Asks for the code that each step executes. */
 void pyro_step_prefetch (void);

@@ -103,7 +103,7 @@ typedef struct {
   uintptr_t limit;
   const uint32_t *first; /* the table's, and behind it the rows */
   uint32_t n_buckets;    /* 0: no CFI at all */
-  uint32_t readable;     /* the text may be read, not only executed */
+  uint32_t calls;        /* index in the tables' call_sites; 0: not known */
 } PyroSegment;
 
 /* One in so many segments' starts stands in TOPS. */
@@ -111,12 +111,17 @@ typedef struct {
 
 struct _PyroUnwindTables {
   uint32_t generation; /* never 0, never the same twice */
+  uint32_t listing;    /* the first generation with the same segments */
   uint32_t n_segments; /* sorted by start, disjoint */
   const PyroSegment *segments;
   const uintptr_t *starts; /* of the segments: eight to a line, not two */
   const uintptr_t *tops;   /* of starts */
   const PyroSegment *own;  /* where this very code lies, or NULL */
   const PyroRule *rules;
+  /* By PyroSegment's CALLS, from 1 on: bit N tells that a call instruction ends
+   * N bytes into the segment. A copy of what the text says: the text itself is
+   * not the handler's to read. */
+  const uint8_t *const *call_sites;
   /* Where makecontext() lets a coroutine return to, or 0: the start of its
    * stack, which no CFI tells. */
   uintptr_t context_start;
@@ -195,6 +200,19 @@ pyro_segment_find_rule (const PyroSegment *segment, uintptr_t address)
     n -= half;
   }
   return *row & PYRO_ROW_RULE_MASK;
+}
+
+/* FALSE: it is known that no call in SEGMENT returns to ADDRESS, which lies in
+ * it or at its limit. */
+static inline bool
+pyro_tables_may_return_to (const PyroUnwindTables *tables,
+                           const PyroSegment *segment, uintptr_t address)
+{
+  uintptr_t offset = address - segment->start;
+
+  if (segment->calls == 0)
+    return true;
+  return tables->call_sites[segment->calls][offset / 8] >> (offset % 8) & 1;
 }
 
 static inline uint32_t

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Handler-safe: no lock, no allocation, no system call, no libc, no TLS. */
 /*
- * What: what one thread's walks remember: its stack's mapping, the segments and
- * the rules that they met. A sample comes after milliseconds of somebody
+ * What: what one thread's walks remember: the segments and the rules that they
+ * met. A sample comes after milliseconds of somebody
  * else's work, and each line of the shared tables is then a miss in every cache
  * of the processor; these lines are asked for together when a walk begins.
  * Owner: whoever walks; zeroed at first.
@@ -12,7 +12,6 @@
  */
 #pragma once
 
-#include "memory-map-layout.h"
 #include "tables.h"
 
 #define PYRO_CACHED_FRAMES 64
@@ -35,10 +34,11 @@ typedef struct {
 
 struct _PyroUnwindCache {
   uint32_t tables_generation;
-  uint32_t map_generation;
-  PyroStackMapping stack; /* limit 0: none */
-  uint32_t current;       /* index in frames: the walk before */
-  uint32_t n_frames;      /* in it, leaf first */
+  uint32_t current;  /* index in frames: the walk before */
+  uint32_t n_frames; /* in it, leaf first */
+  /* Where a rescue missed a copy of the code's bytes; 0: nowhere. Set by the
+   * handler, taken by the collector. */
+  uintptr_t wanted_code;
   /* limit 0: empty. */
   PyroSegment segments[PYRO_CACHED_SEGMENTS];
   PyroCachedFrame frames[2][PYRO_CACHED_FRAMES];
@@ -127,4 +127,11 @@ pyro_walk_history_add (PyroWalkHistory *history, uintptr_t pc, uintptr_t sp,
   next->pc = pc;
   next->sp = PYRO_CACHED_SP (sp);
   next->rule = rule;
+}
+
+static inline void
+pyro_sources_want_code (const PyroUnwindSources *sources, uintptr_t pc)
+{
+  if (sources->cache != NULL)
+    __atomic_store_n (&sources->cache->wanted_code, pc, __ATOMIC_RELAXED);
 }

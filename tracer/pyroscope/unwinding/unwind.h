@@ -21,12 +21,13 @@ typedef enum {
   PYRO_STACK_COMPLETE = 0,   /* reached the thread's start */
   PYRO_STACK_NO_UNWIND_INFO, /* code without CFI, no rescue possible */
   PYRO_STACK_UNKNOWN_CODE,   /* pc outside every known module */
-  PYRO_STACK_UNREADABLE,     /* a read outside the thread's stack */
+  PYRO_STACK_UNREADABLE,     /* outside of what is certain to be readable */
   PYRO_STACK_NO_PROGRESS,    /* the CFA did not move towards the root */
   PYRO_STACK_UNSUPPORTED,    /* a CFI rule that the tables cannot hold */
-  PYRO_STACK_TOO_DEEP,       /* the walk was given up before the root */
+  PYRO_STACK_TOO_DEEP,       /* given up: it took more than a sample may cost */
   PYRO_STACK_UNKNOWN_STACK,  /* sp in no known stack */
   PYRO_STACK_BUSY,           /* the reference unwinder was in use */
+  PYRO_STACK_GIVEN_UP,       /* so much for a rescue's search for a caller */
   PYRO_STACK_N_ENDS
 } PyroStackEnd;
 
@@ -43,12 +44,23 @@ typedef struct {
 } PyroRegisters;
 
 /* [low, high): the memory that a walk may read. The byte at address A is read
- * at A + SHIFT: 0 on the thread's own stack, else the stack is a copy. */
+ * at A + SHIFT: 0 on the thread's own stack, else the stack is a copy.
+ *
+ * LIMIT 0: all of it is certain to be there, whatever is in it may be looked
+ * at. Else it is a stack of the application's making that nobody vouches for
+ * (a coroutine's): up to CERTAIN it is there; above, only the slots of frames
+ * that call frame information leads to from the interrupted registers are read,
+ * at most PYRO_STACK_REACH from the frame before, and none from LIMIT on. HIGH
+ * moves with the frames then (pyro_stack_reach() in frame.h). */
 typedef struct {
   uintptr_t low;
   uintptr_t high;
   intptr_t shift;
+  uintptr_t limit;
+  uintptr_t certain;
 } PyroStackBounds;
+
+#define PYRO_STACK_REACH ((uintptr_t)65536)
 
 /* A stack deeper than the buffer keeps its leaf side and its root side: the
  * OMITTED frames are missing between PCS[GAP - 1] and PCS[GAP]. END still says
@@ -67,13 +79,15 @@ typedef struct _PyroUnwindTables PyroUnwindTables;
 typedef struct _PyroMemoryMap PyroMemoryMap;
 typedef struct _PyroUnwindCache PyroUnwindCache; /* unwind-cache.h */
 
-/* What a walk looks things up in. Each may be NULL: without tables nothing is
- * known of any code, without a map there is no JIT rescue and no way from an
- * alternate signal stack back to the thread's, without a cache it is slower. */
+/* What a walk looks things up in. Each may be NULL or 0: without tables nothing
+ * is known of any code, without a map there is no JIT rescue and no way from an
+ * alternate signal stack to a coroutine's, without a cache it is slower. */
 typedef struct {
   const PyroUnwindTables *tables; /* pyro_modules_published () */
   const PyroMemoryMap *map;       /* pyro_memory_map_published () */
   PyroUnwindCache *cache;
+  /* The stack that the thread was created with: there as long as the thread. */
+  uintptr_t own_low, own_high;
 } PyroUnwindSources;
 
 /* PCS[0] is the interrupted pc itself, the others are return addresses (the

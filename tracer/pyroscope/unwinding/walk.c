@@ -28,37 +28,77 @@ prepare_cache (const PyroUnwindSources *sources)
   cache->tables_generation = sources->tables->generation;
 }
 
-/* Where FRAME leads: to a thread's start (or further than anybody follows), or
- * at least through a signal's frame to another interrupted function. A return
- * address of zero is the root of a walk that began with what is true; where the
- * beginning is a guess, any zero on the stack would confirm it, so only code
- * whose CFI says that it has no caller does. */
+/* One sample's walk. */
+typedef struct {
+  PyroUnwindSources sources;
+  PyroFrame frame;
+  PyroWalkHistory history;
+  PyroFrameBuffer buffer;
+  int budget;
+} Walk;
+
+/* Where a frame leads: to a thread's start (or further than anybody follows),
+ * or at least through a signal's frame to another interrupted function. A
+ * return address of zero is the root of a walk that began with what is true;
+ * where the beginning is a guess, any zero on the stack would confirm it, so
+ * only code whose CFI says that it has no caller does. */
 typedef enum {
   LEADS_ASTRAY,
   LEADS_THROUGH_SIGNAL,
   LEADS_TO_ROOT,
 } Lead;
 
-static Lead
-follow (const PyroUnwindSources *sources, const PyroFrame *frame)
-{
-  PyroFrame trial = *frame;
-  PyroWalkHistory history;
-  PyroFrameBuffer nowhere;
-  PyroStackEnd end;
+/* So much of the budget for one guess that it is as good as any that leads to
+ * the root: what it can be mistaken for joins the true stack, too. */
+#define FURTHER_THAN_GUESSES 512
 
-  pyro_frame_buffer_init (&nowhere, NULL, 0);
-  trial.crossed_signal = false;
-  pyro_walk_history_init (&history, sources->cache);
-  history.next = NULL;
-  end = pyro_step_to_end (sources, &trial, &history, &nowhere);
-  if (end == PYRO_STACK_TOO_DEEP
-      || (end == PYRO_STACK_COMPLETE && trial.regs.pc != 0))
-    return trial.crossed_signal ? LEADS_THROUGH_SIGNAL : LEADS_TO_ROOT;
-  if (trial.exact
+static Lead
+judge (const Walk *walk, const PyroFrame *trial, PyroStackEnd end, int before)
+{
+  if ((end == PYRO_STACK_TOO_DEEP
+       && before - walk->budget >= FURTHER_THAN_GUESSES)
+      || (end == PYRO_STACK_COMPLETE && trial->regs.pc != 0))
+    return trial->crossed_signal ? LEADS_THROUGH_SIGNAL : LEADS_TO_ROOT;
+  if (trial->exact
       && (end == PYRO_STACK_NO_UNWIND_INFO || end == PYRO_STACK_UNKNOWN_CODE))
     return LEADS_THROUGH_SIGNAL;
   return LEADS_ASTRAY;
+}
+
+/* Follows CALLER. Where it leads to the root, the walk is there then, and *END
+ * says so; else it is where it was. */
+static Lead
+follow (Walk *walk, const PyroFrame *caller, PyroStackEnd *end)
+{
+  PyroFrame trial = *caller;
+  PyroWalkHistory history = walk->history;
+  PyroFrameBuffer buffer = walk->buffer;
+  /* Only what nobody has written to yet is written to. */
+  bool keeps = buffer.n <= buffer.max - buffer.tail;
+  int before = walk->budget;
+  Lead lead;
+
+  if (!keeps) {
+    history.next = NULL;
+    pyro_frame_buffer_init (&buffer, NULL, 0);
+  }
+  trial.crossed_signal = false;
+  pyro_frame_buffer_add (&buffer, trial.regs.pc);
+  *end = pyro_step_to_end (&walk->sources, &trial, &history, &buffer,
+                           &walk->budget);
+  lead = judge (walk, &trial, *end, before);
+  if (lead != LEADS_TO_ROOT)
+    return lead;
+  if (keeps) {
+    walk->frame = trial;
+    walk->history = history;
+    walk->buffer = buffer;
+  } else {
+    walk->frame = *caller;
+    pyro_frame_buffer_add (&walk->buffer, caller->regs.pc);
+    *end = PYRO_GO_ON;
+  }
+  return lead;
 }
 
 /* Hand-written code may use rbp for data. It then pushed the caller's, soon
@@ -70,66 +110,87 @@ follow (const PyroUnwindSources *sources, const PyroFrame *frame)
 #endif
 
 static Lead
-follow_with_saved_fp (const PyroUnwindSources *sources, const PyroFrame *leaf,
-                      PyroFrame *caller)
+follow_with_saved_fp (Walk *walk, const PyroFrame *caller, PyroStackEnd *end)
 {
+  const PyroFrame *leaf = &walk->frame;
   PyroFrame trial = *caller;
   uintptr_t slot = caller->regs.sp - sizeof (uintptr_t);
   unsigned i;
 
-  for (i = 1; i <= MAX_SAVED_FP_WORDS; i++) {
+  for (i = 1; i <= MAX_SAVED_FP_WORDS && walk->budget > 0; i++) {
     uintptr_t at = slot - i * sizeof (uintptr_t);
 
     if (at < leaf->regs.sp
-        || !pyro_stack_read (&leaf->stack, at, &trial.regs.fp))
+        || !pyro_stack_read (&trial.stack, at, &trial.regs.fp))
       break;
     if (trial.regs.fp < caller->regs.sp || trial.regs.fp >= caller->stack.high)
       continue;
-    if (follow (sources, &trial) == LEADS_TO_ROOT) {
-      *caller = trial;
+    if (follow (walk, &trial, end) == LEADS_TO_ROOT)
       return LEADS_TO_ROOT;
-    }
   }
   return LEADS_ASTRAY;
 }
 
-/* FRAME is in code without CFI, where it was interrupted or where it called a
- * function that has CFI (x264's coder of residuals does). Makes it its caller's
- * frame. A guess that does not lead to the root is none: the stack then ends
- * here, and says so. One that leads through a signal's frame is taken only if
- * there is no other: below the stack pointer of old lie the remains of our own
- * signals, and a function that has just made room there has not overwritten
- * them all. Not PYRO_COLD: where it optimises for size, GCC calls memcpy for
- * these copies on aarch64. */
-static bool __attribute__ ((noinline))
-rescue (const PyroUnwindSources *sources, PyroFrame *frame, bool is_module)
+static void
+take (Walk *walk, const PyroFrame *caller, PyroStackEnd *end)
 {
-  PyroFrame caller, second_best;
+  walk->frame = *caller;
+  pyro_frame_buffer_add (&walk->buffer, caller->regs.pc);
+  *end = PYRO_GO_ON;
+}
+
+static bool
+rescue_generated (Walk *walk, const PyroFrame *leaf, PyroStackEnd *end)
+{
+  const PyroCodeMapping *code
+      = pyro_memory_map_find_code (walk->sources.map, leaf->regs.pc);
+  PyroFrame caller;
+  Lead lead = LEADS_ASTRAY;
+
+  if (code == NULL || code->kind != PYRO_CODE_ORC)
+    return false;
+  if (pyro_rescue_orc (&walk->sources, code, leaf, &caller))
+    lead = follow (walk, &caller, end);
+  if (lead == LEADS_THROUGH_SIGNAL)
+    take (walk, &caller, end);
+  /* No copy, or one that is older than the code. */
+  if (lead == LEADS_ASTRAY)
+    pyro_sources_want_code (&walk->sources, leaf->regs.pc);
+  return lead != LEADS_ASTRAY;
+}
+
+/* The walk's frame is in code without CFI, where it was interrupted or where it
+ * called a function that has CFI (x264's coder of residuals does). Moves the
+ * walk to its caller, or on to the root. A guess that does not lead to the root
+ * is none: the stack then ends here, and says so. One that leads through a
+ * signal's frame is taken only if there is no other: below the stack pointer of
+ * old lie the remains of our own signals, and a function that has just made
+ * room there has not overwritten them all. Not PYRO_COLD: where it optimises
+ * for size, GCC calls memcpy for these copies on aarch64. */
+static bool __attribute__ ((noinline)) rescue (Walk *walk, PyroStackEnd *end)
+{
+  bool is_module = *end == PYRO_STACK_NO_UNWIND_INFO;
+  PyroFrame leaf = walk->frame, caller, second_best;
   bool has_second_best = false;
   uintptr_t from = 0;
   unsigned trials;
 
-  if (frame->exact && !is_module) {
-    const PyroCodeMapping *code
-        = pyro_memory_map_find_code (sources->map, frame->regs.pc);
-
-    if (code != NULL && code->kind == PYRO_CODE_ORC
-        && pyro_rescue_orc (sources, code, frame))
-      return true;
-  }
+  pyro_stack_forgo_reach (&leaf.stack);
+  leaf.guessed = true;
+  if (leaf.exact && !is_module && rescue_generated (walk, &leaf, end))
+    return true;
   for (trials = 0; trials < MAX_TRIALS; trials++) {
+    PyroStackEnd its_end;
     Lead lead;
 
-    if (!pyro_rescue_scan (sources, frame, &from, &caller)) {
-      if (has_second_best)
-        *frame = second_best;
-      return has_second_best;
-    }
-    lead = follow (sources, &caller);
+    if (!pyro_rescue_scan (&walk->sources, &leaf, &from, &caller,
+                           &walk->budget))
+      break;
+    lead = follow (walk, &caller, &its_end);
     if (lead == LEADS_ASTRAY)
-      lead = follow_with_saved_fp (sources, frame, &caller);
+      lead = follow_with_saved_fp (walk, &caller, &its_end);
     if (lead == LEADS_TO_ROOT) {
-      *frame = caller;
+      *end = its_end;
       return true;
     }
     if (lead == LEADS_THROUGH_SIGNAL && !has_second_best) {
@@ -137,50 +198,66 @@ rescue (const PyroUnwindSources *sources, PyroFrame *frame, bool is_module)
       has_second_best = true;
     }
   }
-  return false;
+  if (has_second_best)
+    take (walk, &second_best, end);
+  else if (walk->budget <= 0)
+    *end = PYRO_STACK_GIVEN_UP;
+  return has_second_best;
+}
+
+/* One rescue for the leaf, and one for each function that a signal interrupted
+ * before or that calls functions with CFI; the bound is for stacks that lead in
+ * circles. */
+#define MAX_RESCUES 9
+
+static PyroStackEnd
+run (Walk *walk, bool *rescued)
+{
+  PyroStackEnd end = PYRO_GO_ON;
+  unsigned rescues;
+
+  for (rescues = 0;; rescues++) {
+    if (end == PYRO_GO_ON)
+      end = pyro_step_to_end (&walk->sources, &walk->frame, &walk->history,
+                              &walk->buffer, &walk->budget);
+    if ((end != PYRO_STACK_NO_UNWIND_INFO && end != PYRO_STACK_UNKNOWN_CODE)
+        || rescues == MAX_RESCUES || !rescue (walk, &end))
+      return end;
+    *rescued = true;
+  }
 }
 
 void PYRO_HOT
 pyro_unwind_by_tables (const PyroUnwindSources *sources,
                        const PyroRegisters *regs, const PyroStackBounds *stack,
-                       uintptr_t *pcs, unsigned max, PyroWalk *walk)
+                       uintptr_t *pcs, unsigned max, PyroWalk *result)
 {
-  PyroUnwindSources usable = *sources;
-  PyroFrameBuffer buffer;
-  PyroFrame frame;
-  PyroWalkHistory history;
-  unsigned rescues;
+  PyroUnwindCache *cache = sources->cache;
+  Walk walk;
 
   /* What it remembers is of tables that are gone. */
-  if (usable.tables == NULL)
-    usable.cache = NULL;
-  pyro_frame_buffer_init (&buffer, pcs, max);
-  pyro_frame_buffer_add (&buffer, regs->pc);
-  walk->rescued = false;
-  walk->end = PYRO_STACK_UNKNOWN_STACK;
+  if (sources->tables == NULL)
+    cache = NULL;
+  walk.sources = *sources;
+  walk.sources.cache = cache;
+  pyro_frame_buffer_init (&walk.buffer, pcs, max);
+  pyro_frame_buffer_add (&walk.buffer, regs->pc);
+  result->rescued = false;
+  result->end = PYRO_STACK_UNKNOWN_STACK;
   if (regs->sp >= stack->low && regs->sp < stack->high) {
-    prepare_cache (&usable);
-    frame.regs = *regs;
-    frame.stack = *stack;
-    frame.exact = true;
-    frame.saved_known = true;
-    frame.crossed_signal = false;
-    /* One rescue for the leaf, and one for each function that a signal
-     * interrupted before or that calls functions with CFI; the bound is for
-     * stacks that lead in circles. */
-    pyro_walk_history_init (&history, usable.cache);
-    for (rescues = 0; rescues <= 8; rescues++) {
-      walk->end = pyro_step_to_end (&usable, &frame, &history, &buffer);
-      if ((walk->end != PYRO_STACK_NO_UNWIND_INFO
-           && walk->end != PYRO_STACK_UNKNOWN_CODE)
-          || !rescue (&usable, &frame, walk->end == PYRO_STACK_NO_UNWIND_INFO))
-        break;
-      walk->rescued = true;
-      pyro_frame_buffer_add (&buffer, frame.regs.pc);
-    }
-    pyro_walk_history_finish (&history, usable.cache);
+    prepare_cache (&walk.sources);
+    walk.frame.regs = *regs;
+    walk.frame.stack = *stack;
+    walk.frame.exact = true;
+    walk.frame.saved_known = true;
+    walk.frame.crossed_signal = false;
+    walk.frame.guessed = false;
+    walk.budget = PYRO_BUDGET;
+    pyro_walk_history_init (&walk.history, cache);
+    result->end = run (&walk, &result->rescued);
+    pyro_walk_history_finish (&walk.history, cache);
   }
-  pyro_frame_buffer_finish (&buffer, walk);
+  pyro_frame_buffer_finish (&walk.buffer, result);
 }
 
 /* In bytes. Each line too many delays those that are waited for: more of the

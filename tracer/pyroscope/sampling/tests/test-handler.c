@@ -16,6 +16,7 @@
 
 #include "sampler.h"
 #include "sampling/handler.h"
+#include "sampling/control-block.h"
 #include "unwinding/memory-map.h"
 #include "unwinding/modules.h"
 
@@ -110,6 +111,9 @@ descend (guint depth)
 {
   gulong result;
 
+  volatile guint8 room[64];
+
+  room[0] = 1;
   if (depth == 0) {
     stack_pointer = (gsize)__builtin_frame_address (0);
     spin (1000000000);
@@ -117,7 +121,7 @@ descend (guint depth)
   }
   result = descend (depth - 1);
   __asm__ volatile("" : "+r"(result));
-  return result + depth;
+  return result + room[0];
 }
 
 static void *
@@ -171,6 +175,9 @@ never_released (PyroAnnouncement *announcement)
 {
 }
 
+/* More than a page of frames. */
+#define DEPTH 150
+
 /* DATA: its announcement, or NULL. */
 static void *
 spin_on_new_stack (void *data)
@@ -181,7 +188,7 @@ spin_on_new_stack (void *data)
   tid = gettid ();
   if (announcement != NULL)
     announce (announcement, &label, never_released);
-  descend (10);
+  descend (DEPTH);
   __atomic_store_n (&done, 1, __ATOMIC_RELEASE);
   return NULL;
 }
@@ -206,18 +213,86 @@ depth_on_new_stack (PyroAnnouncement *announcement)
   return account->max_depth;
 }
 
+/* The page that the kernel has just written to is all that is certain. */
 static void
 child_new_stack (void)
 {
-  g_assert_cmpuint (depth_on_new_stack (NULL), ==, 1);
+  guint64 depth = depth_on_new_stack (NULL);
+
+  g_assert_cmpuint (depth, >, 1);
+  g_assert_cmpuint (depth, <, 100);
 }
+
+#if defined(__GLIBC__) && defined(__x86_64__)
+static void
+child_control_block (void)
+{
+  if ((getauxval (AT_HWCAP2) & 2) == 0) /* FSGSBASE */
+    _exit (SKIP_STATUS);
+  pyro_control_block_learn ();
+  g_assert_cmpuint (depth_on_new_stack (NULL), >, DEPTH);
+}
+
+static void *
+find_stack (void *data)
+{
+  guintptr here = (guintptr)__builtin_frame_address (0);
+  guintptr self = (guintptr)pthread_self ();
+  guintptr low, high;
+  pthread_attr_t attributes;
+  void *start;
+  gsize size;
+
+  g_assert_true (pyro_control_block_find_stack (self, gettid (), &low, &high));
+  g_assert_cmpuint (pthread_getattr_np (pthread_self (), &attributes), ==, 0);
+  pthread_attr_getstack (&attributes, &start, &size);
+  pthread_attr_destroy (&attributes);
+  g_assert_cmpuint (low, <=, (guintptr)start);
+  g_assert_cmpuint (high, >, here);
+  g_assert_cmpuint (high, ==, self);
+  g_assert_cmpuint (high, <=, (guintptr)start + size);
+  /* Another thread's, no control block, no memory. */
+  g_assert_false (
+      pyro_control_block_find_stack (self, gettid () + 1, &low, &high));
+  g_assert_false (
+      pyro_control_block_find_stack (self + 64, gettid (), &low, &high));
+  g_assert_false (pyro_control_block_find_stack (16, gettid (), &low, &high));
+  return NULL;
+}
+
+static void
+child_control_blocks (void)
+{
+  gsize size = 64 * 1024;
+  pthread_attr_t attributes;
+  pthread_t thread;
+
+  if ((getauxval (AT_HWCAP2) & 2) == 0)
+    _exit (SKIP_STATUS);
+  pyro_control_block_learn ();
+  for (guint i = 0; i < 3; i++) {
+    pthread_attr_init (&attributes);
+    if (i == 1)
+      pthread_attr_setstacksize (&attributes, 1 << 20);
+    /* What is above it is another's. */
+    if (i == 2)
+      pthread_attr_setstack (&attributes,
+                             mmap (NULL, 2 * size, PROT_READ | PROT_WRITE,
+                                   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0),
+                             size);
+    pthread_create (&thread, &attributes, find_stack, NULL);
+    pthread_join (thread, NULL);
+    pthread_attr_destroy (&attributes);
+  }
+}
+#endif
 
 static void
 child_announced_stack (void)
 {
   static PyroAnnouncement announcement;
 
-  g_assert_cmpuint (depth_on_new_stack (&announcement), >=, 11);
+  g_assert_cmpuint (depth_on_new_stack (&announcement), >, DEPTH);
 }
 
 static void
@@ -264,8 +339,14 @@ main (int argc, char **argv)
   g_test_init (&argc, &argv, NULL);
   ADD ("makes no system call", child_no_calls);
   ADD ("needs less than 2 KiB of stack", child_stack_use);
-  ADD ("a stack that the map does not know has no more than its leaf",
+  ADD ("of a stack that nobody knows no more than a page is read",
        child_new_stack);
+#if defined(__GLIBC__) && defined(__x86_64__)
+  ADD ("a thread that nobody announced has its stack by its control block",
+       child_control_block);
+  ADD ("a control block is taken for one only if it is the thread's",
+       child_control_blocks);
+#endif
   ADD ("a thread newer than the map has whole stacks once it is announced",
        child_announced_stack);
   ADD ("leaves errno alone", child_errno);

@@ -37,12 +37,16 @@ pyro_test_walk (const ucontext_t *context, PyroUnwindCache *cache,
                 uintptr_t *pcs, unsigned max, PyroWalk *walk)
 {
   PyroUnwindSources sources
-      = { pyro_modules_published (), pyro_memory_map_published (), cache };
+      = { .tables = pyro_modules_published (),
+          .map = pyro_memory_map_published (),
+          .cache = cache };
   PyroStackBounds stack = { 0 };
   PyroRegisters regs;
 
   pyro_registers_from_ucontext (&regs, context);
-  pyro_memory_map_find_own_stack (sources.map, cache, regs.sp, &stack);
+  pyro_memory_map_get_main_stack (sources.map, &sources.own_low,
+                                  &sources.own_high);
+  pyro_stack_find (&sources, regs.sp, true, &stack);
   pyro_unwind_by_tables (&sources, &regs, &stack, pcs, max, walk);
 }
 

@@ -20,7 +20,8 @@ extern PyroMemoryWatch *pyro_test_watch;
 void pyro_test_refresh (void);
 void pyro_test_tear_down (void);
 
-/* Walks from CONTEXT by the tables. */
+/* Walks from CONTEXT by the tables. The main thread's stack is known, others
+ * are not. */
 void pyro_test_walk (const ucontext_t *context, PyroUnwindCache *cache,
                      uintptr_t *pcs, unsigned max, PyroWalk *walk);
 

@@ -22,6 +22,7 @@
 #include "modules.h"
 #include "pipelines.h"
 #include "reference-libunwind.h"
+#include "own-bounds.h"
 #include "registers.h"
 #include "tables.h"
 #include "thread-start.h"
@@ -234,7 +235,7 @@ look (const ucontext_t *context, bool with_libunwind)
 
   pyro_registers_from_ucontext (&regs, context);
   count (&counts.stacks, 1);
-  if (!pyro_memory_map_find_own_stack (sources.map, NULL, regs.sp, &stack)) {
+  if (!pyro_test_find_stack (&sources, regs.sp, &stack)) {
     count (&counts.ends[PYRO_STACK_UNKNOWN_STACK], 1);
     return;
   }

@@ -103,7 +103,8 @@ test_stacks (void)
   for (i = 0; i < rounds * 10; i++) {
     PyroUnwindSources sources
         = { pyro_modules_published (), pyro_memory_map_published (), cache };
-    PyroStackBounds stack = { (uintptr_t)words, (uintptr_t)words + SIZE, 0 };
+    PyroStackBounds stack
+        = { .low = (uintptr_t)words, .high = (uintptr_t)words + SIZE };
     uintptr_t pcs[PYRO_MAX_FRAMES];
     PyroRegisters regs;
     PyroWalk walk;

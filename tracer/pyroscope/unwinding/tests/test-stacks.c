@@ -4,7 +4,6 @@
 #include <pthread.h>
 #include <signal.h>
 #include <string.h>
-#include <sys/auxv.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -28,13 +27,15 @@ on_walk (int signo, siginfo_t *info, void *context)
   pyro_test_walk (context, NULL, last.pcs, PYRO_MAX_FRAMES, &last.walk);
 #ifdef HAVE_LIBUNWIND
   {
+    PyroUnwindSources sources = { .map = pyro_memory_map_published () };
     PyroStackBounds stack;
     PyroRegisters regs;
 
     pyro_registers_from_ucontext (&regs, context);
-    if (pyro_memory_map_find_stack (pyro_memory_map_published (), regs.sp,
-                                    &stack))
-      pyro_unwind_by_libunwind (NULL, &regs, &stack, last.reference,
+    pyro_memory_map_get_main_stack (sources.map, &sources.own_low,
+                                    &sources.own_high);
+    if (pyro_stack_find (&sources, regs.sp, true, &stack))
+      pyro_unwind_by_libunwind (&sources, &regs, &stack, last.reference,
                                 PYRO_MAX_FRAMES, &last.reference_walk);
   }
 #endif
@@ -46,6 +47,8 @@ on_walk (int signo, siginfo_t *info, void *context)
 #else
 #define RED_ZONE 0
 #endif
+
+#define PAGE 4096
 
 /* No test function is longer. */
 #if PYRO_TEST_HAS_ASAN
@@ -346,97 +349,84 @@ test_threads (void)
   }
 }
 
-static gpointer
-find_own_stack (gpointer data)
-{
-  PyroStackBounds whole, own;
-  uintptr_t here = (uintptr_t)&whole;
-  const PyroMemoryMap *map;
-  pthread_attr_t attributes;
-  gpointer low;
-  gsize size;
-
-  pyro_test_refresh ();
-  map = pyro_memory_map_published ();
-  g_assert_true (pyro_memory_map_find_stack (map, here, &whole));
-  g_assert_true (pyro_memory_map_find_own_stack (map, NULL, here, &own));
-  g_assert_cmpuint (own.low, <=, here);
-  g_assert_cmpuint (own.high, >, here);
-  g_assert_cmpuint (own.high, <=, whole.high);
-  g_assert_no_errno (pthread_getattr_np (pthread_self (), &attributes));
-  g_assert_no_errno (pthread_attr_getstack (&attributes, &low, &size));
-  pthread_attr_destroy (&attributes);
-  if (data == NULL && (getauxval (AT_HWCAP2) & 2) != 0) /* FSGSBASE */
-    g_assert_cmpuint (own.high, <=, (uintptr_t)low + size);
-  return NULL;
-}
-
-/* The kernel merges neighbouring mappings: what is above the stack may belong
- * to somebody else, and be gone at any time. */
-static void
-test_bounds (void)
-{
-  gsize size = 256 * 1024;
-  guint8 *memory = mmap (NULL, 2 * size, PROT_READ | PROT_WRITE,
-                         MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-  pthread_attr_t attributes;
-  pthread_t thread;
-
-  pthread_attr_init (&attributes);
-  g_assert_no_errno (pthread_attr_setstack (&attributes, memory, size));
-  g_assert_no_errno (
-      pthread_create (&thread, &attributes, find_own_stack, NULL));
-  pthread_join (thread, NULL);
-  pthread_attr_destroy (&attributes);
-  munmap (memory, 2 * size);
-  find_own_stack (GINT_TO_POINTER (1));
-}
-
+/* The kernel has written below the stack pointer; above it nobody knows. */
 static void
 test_find (void)
 {
+  PyroUnwindSources sources = { NULL };
   const PyroMemoryMap *map;
   const PyroCodeMapping *code;
   PyroStackBounds bounds;
   guint8 local;
-  guint8 *pages = mmap (NULL, 3 * 4096, PROT_READ | PROT_WRITE,
+  guint8 *pages = mmap (NULL, 40 * PAGE, PROT_READ | PROT_WRITE,
                         MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  uintptr_t start = (uintptr_t)pages, low, high;
   bool published;
 
-  g_assert_no_errno (mprotect (pages, 4096, PROT_NONE));
-  g_assert_no_errno (mprotect (pages + 8192, 4096, PROT_READ));
+  g_assert_no_errno (mprotect (pages, PAGE, PROT_NONE));
+  g_assert_no_errno (mprotect (pages + 30 * PAGE, PAGE, PROT_READ));
   pyro_test_refresh ();
-  map = pyro_memory_map_published ();
-  g_assert_false (pyro_memory_map_find_stack (map, (uintptr_t)pages, &bounds));
+  map = sources.map = pyro_memory_map_published ();
+  /* Whose memory cannot be a stack, unless the kernel has written there. */
+  g_assert_false (pyro_stack_find (&sources, start + 100, false, &bounds));
   g_assert_false (
-      pyro_memory_map_find_stack (map, (uintptr_t)pages + 8192, &bounds));
+      pyro_stack_find (&sources, start + 30 * PAGE + 100, false, &bounds));
+  g_assert_false (pyro_stack_find (&sources, 8, true, &bounds));
+  g_assert_false (pyro_stack_find (&sources, UINTPTR_MAX - 8, false, &bounds));
+
+  /* A stack of somebody's: the page for certain, frames up to the bound. */
   g_assert_true (
-      pyro_memory_map_find_stack (map, (uintptr_t)pages + 5000, &bounds));
-  g_assert_cmpuint (bounds.high, ==, (uintptr_t)pages + 8192);
-  g_assert_cmpuint (bounds.low, ==, (uintptr_t)pages + 5000 - RED_ZONE);
+      pyro_stack_find (&sources, start + 2 * PAGE + 1000, true, &bounds));
+  g_assert_cmpuint (bounds.low, ==, start + 2 * PAGE + 1000 - RED_ZONE);
+  g_assert_cmpuint (bounds.certain, ==, start + 3 * PAGE);
+  g_assert_cmpuint (bounds.limit, ==, start + 30 * PAGE);
+  g_assert_cmpuint (bounds.high, ==,
+                    start + 2 * PAGE + 1000 + PYRO_STACK_REACH);
+  g_assert_true (
+      pyro_stack_find (&sources, start + 29 * PAGE + 8, true, &bounds));
+  g_assert_cmpuint (bounds.certain, ==, start + 29 * PAGE);
+  g_assert_cmpuint (bounds.high, ==, start + 30 * PAGE);
   /* Not below the mapping, where the guard is. */
+  g_assert_true (pyro_stack_find (&sources, start + PAGE + 8, false, &bounds));
+  g_assert_cmpuint (bounds.low, ==, start + PAGE + 8 - MIN (RED_ZONE, 8));
+  g_assert_cmpuint (bounds.certain, ==, start + PAGE + 8);
+  /* A stack that the map does not know: the page. */
+  sources.map = NULL;
   g_assert_true (
-      pyro_memory_map_find_stack (map, (uintptr_t)pages + 4104, &bounds));
-  g_assert_cmpuint (bounds.low, ==,
-                    (uintptr_t)pages + 4104 - MIN (RED_ZONE, 8));
-  g_assert_false (pyro_memory_map_find_stack (map, 8, &bounds));
-  g_assert_false (pyro_memory_map_find_stack (map, UINTPTR_MAX - 8, &bounds));
-  g_assert_false (pyro_memory_map_find_stack (NULL, 8, &bounds));
+      pyro_stack_find (&sources, start + 2 * PAGE + 1000, true, &bounds));
+  g_assert_cmpuint (bounds.limit, ==, 0);
+  g_assert_cmpuint (bounds.high, ==, start + 3 * PAGE);
+  g_assert_false (
+      pyro_stack_find (&sources, start + 2 * PAGE + 1000, false, &bounds));
+  sources.map = map;
+
+  /* The thread's own. */
+  sources.own_low = start + PAGE;
+  sources.own_high = start + 20 * PAGE;
+  g_assert_true (
+      pyro_stack_find (&sources, start + 2 * PAGE + 1000, false, &bounds));
+  g_assert_cmpuint (bounds.low, ==, start + 2 * PAGE + 1000 - RED_ZONE);
+  g_assert_cmpuint (bounds.high, ==, start + 20 * PAGE);
+  g_assert_cmpuint (bounds.limit, ==, 0);
+  sources.own_low = sources.own_high = 0;
+
   /* The main thread's stack may have grown since. */
-  g_assert_true (pyro_memory_map_find_stack (map, (uintptr_t)&local, &bounds));
-  g_assert_true (
-      pyro_memory_map_find_stack (map, (uintptr_t)&local - (2 << 20), &bounds));
+  g_assert_true (pyro_memory_map_get_main_stack (map, &low, &high));
+  g_assert_cmpuint ((uintptr_t)&local, >=, low);
+  g_assert_cmpuint ((uintptr_t)&local, <, high);
+  g_assert_true (pyro_stack_find (&sources, low - (2 << 20), true, &bounds));
+  g_assert_cmpuint (bounds.limit, ==, high);
 
   code = pyro_memory_map_find_code (map, (uintptr_t)test_find);
   g_assert_nonnull (code);
   g_assert_cmpint (code->kind, ==, PYRO_CODE_FILE);
   g_assert_nonnull (strstr (pyro_memory_map_code_name (map, code), "stacks"));
-  g_assert_null (pyro_memory_map_find_code (map, (uintptr_t)pages + 5000));
+  g_assert_null (pyro_memory_map_find_code (map, start + 2 * PAGE));
 
   g_assert_true (pyro_memory_watch_refresh (pyro_test_watch, &published));
   g_assert_true (pyro_memory_watch_refresh (pyro_test_watch, &published));
   g_assert_false (published);
-  munmap (pages, 3 * 4096);
+  munmap (pages, 40 * PAGE);
   g_assert_true (pyro_memory_watch_refresh (pyro_test_watch, &published));
   g_assert_true (published);
 }
@@ -481,9 +471,7 @@ main (int argc, char **argv)
 #endif
   g_test_add_func ("/stacks/deep-recursion-keeps-its-root", test_recursion);
   g_test_add_func ("/stacks/threads-on-their-own-memory", test_threads);
-  g_test_add_func ("/stacks/a-threads-own-stack-ends-at-its-control-block",
-                   test_bounds);
-  g_test_add_func ("/stacks/only-readable-writable-mappings-are-stacks",
+  g_test_add_func ("/stacks/what-is-not-the-threads-own-is-read-frame-by-frame",
                    test_find);
   g_test_add_func ("/stacks/the-main-thread-may-be-gone",
                    test_main_thread_gone);

@@ -12,6 +12,7 @@
 #include <time.h>
 
 #include "harness.h"
+#include "own-bounds.h"
 #include "registers.h"
 #include "tables.h"
 #include "unwind-cache.h"
@@ -108,7 +109,7 @@ walk_on_copy (Check *check, const ucontext_t *context, uintptr_t *pcs,
   PyroRegisters regs;
 
   pyro_registers_from_ucontext (&regs, context);
-  if (!pyro_memory_map_find_stack (sources.map, regs.sp, &stack))
+  if (!pyro_test_find_stack (&sources, regs.sp, &stack))
     return;
   stack.low &= ~(uintptr_t)7;
   copy_words (check->copy, stack.low, stack.high);
@@ -324,7 +325,7 @@ test_no_cfi (void)
 static void
 survive (const ucontext_t *context, const PyroTestTruth *truth, gpointer data)
 {
-  const PyroMemoryMap *map = pyro_memory_map_published ();
+  PyroUnwindSources sources = { .map = pyro_memory_map_published () };
   uintptr_t pcs[PYRO_MAX_FRAMES];
   PyroStackBounds stack;
   PyroRegisters regs;
@@ -332,7 +333,7 @@ survive (const ucontext_t *context, const PyroTestTruth *truth, gpointer data)
   PyroWalk walk;
 
   pyro_registers_from_ucontext (&regs, context);
-  g_assert_true (pyro_memory_map_find_own_stack (map, NULL, regs.sp, &stack));
+  g_assert_true (pyro_test_find_stack (&sources, regs.sp, &stack));
   pyro_unwind_by_frame_pointers (NULL, &regs, &stack, pcs, PYRO_MAX_FRAMES,
                                  &walk);
   g_assert_cmpuint (walk.depth, >=, 1);

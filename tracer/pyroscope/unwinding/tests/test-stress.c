@@ -21,6 +21,7 @@
 
 #include "allocator.h"
 #include "harness.h"
+#include "own-bounds.h"
 #include "registers.h"
 #include "throw.h"
 #include "unwind-cache.h"
@@ -86,8 +87,7 @@ on_signal (int signo, siginfo_t *info, void *context)
   sources.cache = &cache_here;
   pyro_registers_from_ucontext (&regs, context);
   pyro_unwind_prefetch (&sources, &regs);
-  if (pyro_memory_map_find_own_stack (sources.map, sources.cache, regs.sp,
-                                      &stack))
+  if (pyro_test_find_stack (&sources, regs.sp, &stack))
     pyro_unwind_by_tables (&sources, &regs, &stack, pcs, PYRO_MAX_FRAMES,
                            &walk);
   __atomic_fetch_add (&n_ends[walk.end], 1, __ATOMIC_RELAXED);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "made-up-stack.h"
+#include "memory-map-layout.h"
 
 /* Functions of 0x40 bytes each. */
 enum {
@@ -430,8 +431,8 @@ test_orc (Fixture *f, gconstpointer data)
   PyroCodeMapping code = { .start = (uintptr_t)function,
                            .limit = (uintptr_t)function + sizeof function,
                            .kind = PYRO_CODE_ORC,
-                           .readable = 1 };
-  PyroMemoryMap map = { .n_codes = 1, .codes = &code };
+                           .copy = 1 };
+  PyroMemoryMap map = { .n_codes = 1, .codes = &code, .copies = function };
   const uintptr_t caller_fp = f->stack.low + 8 * 200;
   guint i;
 
@@ -455,8 +456,8 @@ test_orc (Fixture *f, gconstpointer data)
     g_assert_cmphex (f->pcs[1], ==, BY_FP + 8);
     g_assert_cmphex (f->pcs[2], ==, ROOT + 4);
   }
-  /* Memory that may only be executed is not read. */
-  code.readable = 0;
+  /* Without a copy nothing is known of it. */
+  code.copy = 0;
   f->regs.pc = (uintptr_t)function + 16;
   f->regs.sp = f->stack.low;
   f->words[1] = PLAIN + 5;
