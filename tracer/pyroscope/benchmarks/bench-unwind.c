@@ -140,6 +140,20 @@ time_handler (PyroThreadRecord *record, ucontext_t *context)
   return ticks () - begin;
 }
 
+/* As the collector does. */
+static void
+find_own_stack (PyroThreadRecord *record, const ucontext_t *context)
+{
+  PyroUnwindSources sources = { .map = pyro_memory_map_published () };
+  PyroStackBounds stack;
+  PyroRegisters regs;
+
+  pyro_registers_from_ucontext (&regs, context);
+  pyro_test_find_stack (&sources, regs.sp, &stack);
+  record->stack_low = sources.own_low;
+  record->stack_high = sources.own_high;
+}
+
 static void
 measure_handler (Sample *sample, ucontext_t *context)
 {
@@ -147,6 +161,8 @@ measure_handler (Sample *sample, ucontext_t *context)
   PyroRawSample *raw;
   guint i;
 
+  if (record->stack_high == 0)
+    find_own_stack (record, context);
   sample->ticks[HANDLER] = time_handler (record, context);
   raw = pyro_ring_peek (&record->ring);
   sample->frames[HANDLER] = sample->frames[HANDLER_WARM] = raw->depth;
@@ -392,6 +408,20 @@ block_ticks (gboolean is_blocked)
 }
 
 static void
+copy_wanted_code (PyroModules *modules)
+{
+  guint i;
+
+  for (i = 0; i < MIN (n_threads, MAX_THREADS); i++) {
+    uintptr_t *wanted = &pyro_thread_records[i]->unwind_cache.wanted_code;
+
+    if (*wanted != 0)
+      pyro_modules_want_call_sites (modules, *wanted);
+    *wanted = 0;
+  }
+}
+
+static void
 run (const PyroTestPipeline *pipeline, guint seconds)
 {
   GError *error = NULL;
@@ -421,6 +451,7 @@ run (const PyroTestPipeline *pipeline, guint seconds)
     g_usleep (100 * 1000);
     pyro_modules_refresh (modules);
     pyro_memory_watch_refresh (watch, NULL);
+    copy_wanted_code (modules);
   }
   set_timer (0);
   g_usleep (50 * 1000);

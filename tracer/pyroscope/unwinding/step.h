@@ -18,12 +18,12 @@
 
 /* What one sample may cost, all guesses of its rescues included, in units of
  * some 10 ns: a frame whose rule is remembered takes 1. */
-#define PYRO_BUDGET 4096
+#define PYRO_BUDGET 3200
 #define PYRO_COST_STEP 1
-#define PYRO_COST_LOOK_UP                                                \
-  16                     /* on top: lines of tables that nobody has read \
-                          */
-#define PYRO_COST_WORD 1 /* that a rescue looks at */
+/* On top of that: lines of tables that nobody has read. */
+#define PYRO_COST_LOOK_UP 24
+/* A word that a rescue looks at. */
+#define PYRO_COST_WORD 1
 
 /* Makes *FRAME its caller's and returns PYRO_GO_ON; else *FRAME has no caller
  * by the tables, and the result tells why. */

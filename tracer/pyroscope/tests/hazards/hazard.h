@@ -24,6 +24,7 @@ typedef struct {
 extern const Hazard signal_hazards[];
 extern const Hazard thread_hazards[];
 extern const Hazard stack_hazards[];
+extern const Hazard memory_hazards[];
 extern const Hazard limit_hazards[];
 extern const Hazard process_hazards[];
 extern const Hazard module_hazards[];

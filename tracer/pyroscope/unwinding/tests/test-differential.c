@@ -67,6 +67,7 @@ static gint is_stopped;
 static __thread unsigned steps_left;
 static __thread unsigned runs;
 static __thread PyroUnwindCache cache;
+static uintptr_t wanted_code; /* of whichever thread asked last */
 
 /* The calls of this run of steps that have not returned. */
 static __thread struct {
@@ -241,6 +242,9 @@ look (const ucontext_t *context, bool with_libunwind)
   }
   pyro_unwind_by_tables (&sources, &regs, &stack, by_tables, PYRO_MAX_FRAMES,
                          &tables);
+  if (cache.wanted_code != 0)
+    wanted_code = cache.wanted_code;
+  cache.wanted_code = 0;
   count (&counts.ends[tables.end], 1);
   if (tables.end == PYRO_STACK_COMPLETE) {
     count (&counts.complete, 1);
@@ -409,6 +413,7 @@ test_pipeline (gconstpointer data)
          && g_get_monotonic_time () < deadline) {
     g_usleep (50 * 1000);
     pyro_modules_refresh (modules);
+    pyro_modules_want_call_sites (modules, wanted_code);
     pyro_memory_watch_refresh (watch, NULL);
   }
   set_timer (0);
