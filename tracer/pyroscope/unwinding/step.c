@@ -282,7 +282,7 @@ step_by_indexed_rule (const PyroRule *rule, PyroFrame *frame)
 }
 
 /* PYRO_RULE_SP and PYRO_RULE_FP, nearly all there are. */
-static inline PyroStackEnd
+static inline __attribute__ ((always_inline)) PyroStackEnd
 step_by_common_rule (uint32_t rule, PyroFrame *frame)
 {
   uintptr_t base = (rule & 3) == PYRO_RULE_SP ? frame->regs.sp : frame->regs.fp;
@@ -312,7 +312,7 @@ step_by_common_rule (uint32_t rule, PyroFrame *frame)
   return move_to (frame, cfa, ra, fp);
 }
 
-static inline PyroStackEnd
+static inline __attribute__ ((always_inline)) PyroStackEnd
 step (const PyroUnwindSources *sources, uint32_t rule, PyroFrame *frame)
 {
   switch (rule & 3) {
@@ -345,7 +345,7 @@ pc_to_look_up (const PyroFrame *frame)
   return frame->regs.pc - !frame->exact;
 }
 
-PyroStackEnd
+PyroStackEnd PYRO_COLD
 pyro_step (const PyroUnwindSources *sources, PyroFrame *frame)
 {
   int unbounded = PYRO_BUDGET;

@@ -210,7 +210,7 @@ static bool __attribute__ ((noinline)) rescue (Walk *walk, PyroStackEnd *end)
  * circles. */
 #define MAX_RESCUES 9
 
-static PyroStackEnd
+static inline __attribute__ ((always_inline)) PyroStackEnd
 run (Walk *walk, bool *rescued)
 {
   PyroStackEnd end = PYRO_GO_ON;
