@@ -36,10 +36,9 @@ void
 pyro_test_walk (const ucontext_t *context, PyroUnwindCache *cache,
                 uintptr_t *pcs, unsigned max, PyroWalk *walk)
 {
-  PyroUnwindSources sources
-      = { .tables = pyro_modules_published (),
-          .map = pyro_memory_map_published (),
-          .cache = cache };
+  PyroUnwindSources sources = { .tables = pyro_modules_published (),
+                                .map = pyro_memory_map_published (),
+                                .cache = cache };
   PyroStackBounds stack = { 0 };
   PyroRegisters regs;
 
