@@ -106,6 +106,10 @@ test_modules (void)
 
   g_assert_true (pyro_modules_want_call_sites (pyro_test_modules, address));
   g_assert_true (pyro_modules_published () != tables);
+  /* Caches are emptied, but the modules are those of before. */
+  g_assert_cmpuint (pyro_modules_published ()->generation, !=,
+                    tables->generation);
+  g_assert_cmpuint (pyro_modules_published ()->listing, ==, tables->listing);
   tables = pyro_modules_published ();
   segment = pyro_tables_find_segment (tables, address);
   g_assert_cmpuint (segment->calls, !=, 0);
