@@ -11,8 +11,8 @@
 /* An entry of the cache holds 22 bits of rule and 42 of pc >> 8. */
 #define CACHED_PC_LIMIT ((uintptr_t)1 << 50)
 
-static uint32_t PYRO_HOT
-look_up_rule (const PyroUnwindSources *sources, uintptr_t pc)
+uint32_t PYRO_HOT
+pyro_step_look_up (const PyroUnwindSources *sources, uintptr_t pc)
 {
   const PyroUnwindTables *tables = sources->tables;
   const PyroSegment *segment;
@@ -39,12 +39,12 @@ find_rule (const PyroUnwindSources *sources, uintptr_t pc, int *budget)
   uint32_t rule;
 
   if (cache == NULL || pc >= CACHED_PC_LIMIT)
-    return look_up_rule (sources, pc);
+    return pyro_step_look_up (sources, pc);
   if ((cache->rules[index] & ~(uint64_t)PYRO_ROW_RULE_MASK) == tag
       && cache->rules[index] != 0)
     return (uint32_t)cache->rules[index] & PYRO_ROW_RULE_MASK;
   *budget -= PYRO_COST_LOOK_UP;
-  rule = look_up_rule (sources, pc);
+  rule = pyro_step_look_up (sources, pc);
   cache->rules[index] = tag | rule;
   return rule;
 }
@@ -370,15 +370,4 @@ pyro_step_to_end (const PyroUnwindSources *sources, PyroFrame *frame,
     pyro_frame_buffer_add (buffer, frame->regs.pc + frame->exact);
   }
   return PYRO_STACK_TOO_DEEP;
-}
-
-/* In bytes; see pyro_unwind_prefetch(). */
-#define PREFETCHED_STEPS 1024
-#define PREFETCHED_LOOK_UP 512
-
-void PYRO_HOT
-pyro_step_prefetch (void)
-{
-  pyro_prefetch ((const void *)(uintptr_t)pyro_step_to_end, PREFETCHED_STEPS);
-  pyro_prefetch ((const void *)(uintptr_t)look_up_rule, PREFETCHED_LOOK_UP);
 }

@@ -36,8 +36,9 @@ PyroStackEnd pyro_step_to_end (const PyroUnwindSources *sources,
                                PyroFrame *frame, PyroWalkHistory *history,
                                PyroFrameBuffer *buffer, int *budget);
 
-/* Asks for the code that each step executes. */
-void pyro_step_prefetch (void);
+/* The rule for PC out of the tables, whatever was remembered. Here for its
+ * address: it is asked for before a walk begins. */
+uint32_t pyro_step_look_up (const PyroUnwindSources *sources, uintptr_t pc);
 
 static inline void
 pyro_prefetch (const void *from, size_t size)

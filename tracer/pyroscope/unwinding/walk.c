@@ -263,6 +263,8 @@ pyro_unwind_by_tables (const PyroUnwindSources *sources,
 /* In bytes. Each line too many delays those that are waited for: more of the
  * stack, or the cache of rules as a whole, took longer. */
 #define PREFETCHED_STACK 1536
+#define PREFETCHED_STEPS 1024
+#define PREFETCHED_LOOK_UP 512
 
 void PYRO_HOT
 pyro_unwind_prefetch (const PyroUnwindSources *sources,
@@ -274,8 +276,9 @@ pyro_unwind_prefetch (const PyroUnwindSources *sources,
 
   __builtin_prefetch (cache);
   __builtin_prefetch (sources->tables);
-  __builtin_prefetch (sources->map);
-  pyro_step_prefetch ();
+  pyro_prefetch ((const void *)(uintptr_t)pyro_step_to_end, PREFETCHED_STEPS);
+  pyro_prefetch ((const void *)(uintptr_t)pyro_step_look_up,
+                 PREFETCHED_LOOK_UP);
   pyro_prefetch ((const void *)regs->sp, PREFETCHED_STACK);
   if (cache == NULL)
     return;
