@@ -143,20 +143,30 @@ clone_work (void *data)
   return 0;
 }
 
+/* N bytes at PLACE, or elsewhere if somebody else has got that memory since it
+ * was unmapped. */
+static char *
+map_at (char *place, gsize n)
+{
+  char *stack = mmap (place, n, PROT_READ | PROT_WRITE,
+                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
+
+  return stack != MAP_FAILED ? stack : map (n, PROT_READ | PROT_WRITE);
+}
+
 static void
 clones_on_shrinking_stacks (void)
 {
   gsize size = 256 * 1024, n;
-  char *place = map (2 * size, PROT_NONE);
+  char *place = map (2 * size, PROT_NONE) + PAGE;
 
   generate ();
   load_start ();
+  REQUIRE (munmap (place, size) == 0);
   do {
     for (n = size; n >= 16 * 1024; n /= 2) {
-      char *stack = mmap (place + PAGE, n, PROT_READ | PROT_WRITE,
-                          MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+      char *stack = map_at (place, n);
 
-      REQUIRE (stack != MAP_FAILED);
       child_tid = -1;
       REQUIRE (clone (clone_work, stack + n,
                       CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND
@@ -251,9 +261,15 @@ static struct {
 static void *
 come_and_go (void *data)
 {
+  munmap (neighbour.memory, neighbour.size);
   while (!neighbour.is_over) {
-    mmap (neighbour.memory, neighbour.size, PROT_READ | PROT_WRITE,
-          MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+    /* Somebody else may have got that memory meanwhile. */
+    if (mmap (neighbour.memory, neighbour.size, PROT_READ | PROT_WRITE,
+              MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0)
+        == MAP_FAILED) {
+      usleep (500);
+      continue;
+    }
     usleep (500);
     mprotect (neighbour.memory, neighbour.size, PROT_NONE);
     usleep (500);
@@ -328,18 +344,16 @@ alternate_stacks_come_and_go (void)
   struct sigaction action = { .sa_handler = on_signal, .sa_flags = SA_ONSTACK };
   stack_t none = { .ss_flags = SS_DISABLE };
   gsize size = 256 * 1024, n;
-  char *place = map (2 * size, PROT_NONE);
+  char *place = map (2 * size, PROT_NONE) + PAGE;
 
   generate ();
   REQUIRE (sigaction (SIGUSR2, &action, NULL) == 0);
   load_start ();
+  REQUIRE (munmap (place, size) == 0);
   do {
     for (n = size; n >= 32 * 1024; n /= 2) {
-      stack_t alternate = { .ss_size = n };
+      stack_t alternate = { .ss_size = n, .ss_sp = map_at (place, n) };
 
-      alternate.ss_sp = mmap (place + PAGE, n, PROT_READ | PROT_WRITE,
-                              MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
-      REQUIRE (alternate.ss_sp != MAP_FAILED);
       REQUIRE (sigaltstack (&alternate, NULL) == 0);
       raise (SIGUSR2);
       REQUIRE (sigaltstack (&none, NULL) == 0);
