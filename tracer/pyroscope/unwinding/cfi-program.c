@@ -68,6 +68,10 @@ find_slot (const PyroCie *cie, PyroCfiState *state, guint64 reg)
     return &state->slots[PYRO_TRACK_SAVED + reg - 11];
 #endif
   default:
+#if defined(__aarch64__)
+    if (reg >= 19 && reg <= 28)
+      return &state->slots[PYRO_TRACK_X19 + reg - 19];
+#endif
     return NULL;
   }
 }

@@ -36,7 +36,13 @@ enum {
   PYRO_TRACK_FP,
   PYRO_TRACK_SP,
   PYRO_TRACK_SAVED, /* PYRO_N_SAVED of them */
+#if defined(__aarch64__)
+  /* x19 to x28, which no rule carries */
+  PYRO_TRACK_X19 = PYRO_TRACK_SAVED + PYRO_N_SAVED,
+  PYRO_N_TRACKED = PYRO_TRACK_X19 + 10,
+#else
   PYRO_N_TRACKED = PYRO_TRACK_SAVED + PYRO_N_SAVED,
+#endif
 };
 
 typedef enum {

@@ -237,6 +237,31 @@ next_entry (PyroCfiReader *reader, PyroBytes *entry, gboolean *is_64bit)
   return !entry->bad;
 }
 
+/* The CIE at OFFSET. FALSE: there is none. One that is malformed is not usable.
+ */
+static gboolean
+read_cie_at (const PyroCfiReader *reader, guint64 offset, PyroCie *cie)
+{
+  PyroCfiReader there = *reader;
+  PyroBytes entry;
+  gboolean is_64bit;
+  guint64 id;
+
+  if (offset >= reader->size)
+    return FALSE;
+  there.at.at = reader->data + offset;
+  there.at.end = reader->data + reader->size;
+  there.at.bad = FALSE;
+  if (!next_entry (&there, &entry, &is_64bit))
+    return FALSE;
+  id = pyro_bytes_uint (&entry, is_64bit && reader->is_debug_frame ? 8 : 4);
+  if (id != (reader->is_debug_frame ? is_64bit ? G_MAXUINT64 : 0xffffffff : 0))
+    return FALSE;
+  if (!read_cie (cie, entry))
+    cie->is_usable = FALSE;
+  return TRUE;
+}
+
 /* The CIE at OFFSET, read at its first use: an FDE may come before its CIE. */
 static guint
 find_cie (PyroCfiReader *reader, guint64 offset)
@@ -246,26 +271,12 @@ find_cie (PyroCfiReader *reader, guint64 offset)
 
   if (reader->last_cie != NO_CIE && offset == reader->last_offset)
     return reader->last_cie;
-  if (offset >= reader->size)
-    return NO_CIE;
   index = GPOINTER_TO_UINT (g_hash_table_lookup (reader->by_offset, key));
   if (index == 0) {
-    PyroCfiReader there = *reader;
-    PyroBytes entry;
-    gboolean is_64bit;
-    guint64 id;
     PyroCie cie;
 
-    there.at.at = reader->data + offset;
-    there.at.bad = FALSE;
-    if (!next_entry (&there, &entry, &is_64bit))
+    if (!read_cie_at (reader, offset, &cie))
       return NO_CIE;
-    id = pyro_bytes_uint (&entry, is_64bit && reader->is_debug_frame ? 8 : 4);
-    if (id
-        != (reader->is_debug_frame ? is_64bit ? G_MAXUINT64 : 0xffffffff : 0))
-      return NO_CIE;
-    if (!read_cie (&cie, entry))
-      cie.is_usable = FALSE;
     g_array_append_val (reader->cies, cie);
     index = reader->cies->len;
     g_hash_table_insert (reader->by_offset, key, GUINT_TO_POINTER (index));
@@ -275,16 +286,11 @@ find_cie (PyroCfiReader *reader, guint64 offset)
   return index - 1;
 }
 
+/* What follows the two fields of length and CIE. */
 static gboolean
-read_fde (PyroCfiReader *reader, PyroFde *fde, guint64 cie_offset,
+read_fde (PyroCfiReader *reader, PyroFde *fde, const PyroCie *cie,
           PyroBytes bytes)
 {
-  const PyroCie *cie;
-
-  fde->cie = find_cie (reader, cie_offset);
-  if (fde->cie == NO_CIE)
-    return FALSE;
-  cie = pyro_cfi_reader_get_cie (reader, fde->cie);
   if (!cie->is_usable)
     return FALSE;
   fde->start
@@ -295,6 +301,28 @@ read_fde (PyroCfiReader *reader, PyroFde *fde, guint64 cie_offset,
     pyro_bytes_take (&bytes, pyro_bytes_uleb (&bytes));
   fde->program = bytes;
   return !bytes.bad && fde->length <= G_MAXUINT64 - fde->start;
+}
+
+gboolean
+pyro_cfi_read_one (const guint8 *data, gsize size, guint64 address,
+                   gsize offset, PyroFde *fde, PyroCie *cie)
+{
+  PyroCfiReader reader = { .data = data, .size = size, .address = address };
+  PyroBytes entry;
+  gboolean is_64bit;
+  guint64 id_at, id;
+
+  if (offset >= size)
+    return FALSE;
+  reader.at.at = data + offset;
+  reader.at.end = data + size;
+  if (!next_entry (&reader, &entry, &is_64bit))
+    return FALSE;
+  id_at = (guint64)(entry.at - data);
+  id = pyro_bytes_uint (&entry, 4);
+  fde->cie = NO_CIE;
+  return !entry.bad && id != 0 && read_cie_at (&reader, id_at - id, cie)
+         && read_fde (&reader, fde, cie, entry);
 }
 
 gboolean
@@ -318,7 +346,10 @@ pyro_cfi_reader_next (PyroCfiReader *reader, PyroFde *fde)
       /* Relative to this field, backwards; it wraps if it is nonsense. */
       id = id_at - id;
     }
-    if (read_fde (reader, fde, id, entry))
+    fde->cie = find_cie (reader, id);
+    if (fde->cie != NO_CIE
+        && read_fde (reader, fde, pyro_cfi_reader_get_cie (reader, fde->cie),
+                     entry))
       return TRUE;
     reader->n_bad++;
   }

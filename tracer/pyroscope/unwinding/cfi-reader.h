@@ -47,6 +47,12 @@ void pyro_cfi_reader_free (PyroCfiReader *reader);
  * in themselves are skipped and counted. */
 gboolean pyro_cfi_reader_next (PyroCfiReader *reader, PyroFde *fde);
 
+/* The FDE of .eh_frame that begins at OFFSET of DATA (see above for ADDRESS),
+ * and its CIE, without a reader: allocates nothing. fde->cie means nothing.
+ * FALSE: it cannot be understood, or is none. */
+gboolean pyro_cfi_read_one (const guint8 *data, gsize size, guint64 address,
+                            gsize offset, PyroFde *fde, PyroCie *cie);
+
 const PyroCie *pyro_cfi_reader_get_cie (PyroCfiReader *reader, guint cie);
 guint pyro_cfi_reader_get_n_cies (PyroCfiReader *reader);
 guint pyro_cfi_reader_get_n_bad (PyroCfiReader *reader);
