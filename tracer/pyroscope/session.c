@@ -565,7 +565,6 @@ void
 pyro_session_fork_prepare (void)
 {
   pyro_nodes_fork_prepare ();
-  pyro_interposition_fork_prepare ();
   pyro_modules_fork_prepare ();
 }
 
@@ -573,7 +572,6 @@ void
 pyro_session_fork_parent (void)
 {
   pyro_modules_fork_done (FALSE);
-  pyro_interposition_fork_done (FALSE);
   pyro_nodes_fork_done (FALSE);
 }
 
@@ -581,7 +579,7 @@ void
 pyro_session_fork_child (PyroSession *session)
 {
   pyro_modules_fork_done (TRUE);
-  pyro_interposition_fork_done (TRUE);
+  pyro_interposition_fork_child ();
   pyro_nodes_fork_done (TRUE);
   pyro_threads_forget ();
   memset (&kept, 0, sizeof kept);

@@ -92,19 +92,10 @@ pyro_interposition_look (void)
 }
 
 void
-pyro_interposition_fork_prepare (void)
+pyro_interposition_fork_child (void)
 {
-  pyro_libraries_fork_prepare ();
-  pyro_live_elements_fork_prepare ();
-  pyro_pools_fork_prepare ();
-}
-
-void
-pyro_interposition_fork_done (gboolean in_child)
-{
-  pyro_pools_fork_done ();
-  pyro_live_elements_fork_done ();
-  pyro_libraries_fork_done (in_child);
-  if (in_child)
-    pyro_imports_fork_child ();
+  pyro_pools_fork_child ();
+  pyro_live_elements_fork_child ();
+  pyro_libraries_fork_child ();
+  pyro_imports_fork_child ();
 }

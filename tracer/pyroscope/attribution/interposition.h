@@ -20,8 +20,9 @@ void pyro_interposition_begin (void);
  * table of libraries again. Else it is one look at the loader's counters. */
 void pyro_interposition_look (void);
 
-/* Around fork(): the tables that the wrappers read are whole in the child. */
-void pyro_interposition_fork_prepare (void);
-void pyro_interposition_fork_done (gboolean in_child);
+/* In the child of a fork(): what a thread that is not there was in the middle
+ * of has ended. Nothing is to be done before it: nobody waits for a lock here.
+ */
+void pyro_interposition_fork_child (void);
 
 G_END_DECLS

@@ -6,22 +6,28 @@
 
 #include "dynamic-section.h"
 #include "unwinding/loader.h"
+#include "unwinding/published.h"
 
 #define BITS 64
 
 struct _PyroLibraries {
   PyroLibrary *items; /* by address */
   guint n;
-  guint n_words; /* of one set of libraries */
+  guint *by_name; /* indices, by the address of the name */
+  guint n_words;  /* of one set of libraries */
   guint64 *direct;
   guint64 *closure;
+  guint64 serial;
+  PyroLibraries *next_retired;
 };
 
 static struct {
-  GMutex refresh_lock;
-  guint64 adds, subs; /* the loader's, when it was read; by refresh_lock */
-  GMutex lock;
-  PyroLibraries *table;
+  PyroLibraries *table; /* atomic */
+  gint is_refreshing;   /* atomic: one thread has what follows */
+  gint is_wanted;       /* atomic: another one has asked meanwhile */
+  guint64 adds, subs;   /* the loader's, when it was read */
+  guint64 last_serial;
+  PyroLibraries *retired; /* replaced, but perhaps still read */
 } current;
 
 static const struct {
@@ -228,6 +234,16 @@ fill_closure (PyroLibraries *table)
   }
 }
 
+static gint
+compare_names (gconstpointer a, gconstpointer b, gpointer data)
+{
+  const PyroLibrary *items = data;
+  const gchar *first = items[*(const guint *)a].name;
+  const gchar *second = items[*(const guint *)b].name;
+
+  return first < second ? -1 : first > second;
+}
+
 static PyroLibraries *
 make_table (GArray *drafts)
 {
@@ -238,8 +254,15 @@ make_table (GArray *drafts)
   table->items = g_new (PyroLibrary, table->n);
   table->direct = g_new0 (guint64, (gsize)table->n * table->n_words);
   table->closure = g_new0 (guint64, (gsize)table->n * table->n_words);
-  for (guint i = 0; i < table->n; i++)
+  table->by_name = g_new (guint, table->n);
+  for (guint i = 0; i < table->n; i++) {
     table->items[i] = g_array_index (drafts, Draft, i).library;
+    table->by_name[i] = i;
+  }
+  /* Stable: of several with one name (in other namespaces), the first by
+   * address. */
+  g_qsort_with_data (table->by_name, (gint)table->n, sizeof (guint),
+                     compare_names, table->items);
   fill_direct (table, drafts);
   fill_closure (table);
   return table;
@@ -248,35 +271,22 @@ make_table (GArray *drafts)
 static void
 free_table (PyroLibraries *table)
 {
-  if (table == NULL)
-    return;
   g_free (table->items);
+  g_free (table->by_name);
   g_free (table->direct);
   g_free (table->closure);
   g_free (table);
 }
 
-void
-pyro_libraries_refresh (void)
+static PyroLibraries *
+read_table (void)
 {
   gsize capacity = 128 * 1024;
-  PyroLibraries *table, *old;
-  guint64 adds, subs;
+  PyroLibraries *table;
   GArray *drafts;
   guint8 *memory;
   Arena arena;
 
-  /* A later refresh must not be replaced by an earlier one. */
-  g_mutex_lock (&current.refresh_lock);
-  if (!pyro_loader_get_counters (&adds, &subs))
-    adds = subs = 0;
-  if (current.table != NULL && adds != 0 && adds == current.adds
-      && subs == current.subs) {
-    g_mutex_unlock (&current.refresh_lock);
-    return;
-  }
-  current.adds = adds;
-  current.subs = subs;
   for (;;) {
     memory = g_malloc (capacity);
     arena = (Arena){ memory, capacity, 0 };
@@ -290,26 +300,76 @@ pyro_libraries_refresh (void)
   table = make_table (drafts);
   g_array_unref (drafts);
   g_free (memory);
-
-  g_mutex_lock (&current.lock);
-  old = current.table;
-  current.table = table;
-  g_mutex_unlock (&current.lock);
-  g_mutex_unlock (&current.refresh_lock);
-  free_table (old);
+  return table;
 }
 
-const PyroLibraries *
-pyro_libraries_lock (void)
+static void
+free_retired (void)
 {
-  g_mutex_lock (&current.lock);
-  return current.table;
+  if (current.retired == NULL || !pyro_readers_are_gone ())
+    return;
+  while (current.retired != NULL) {
+    PyroLibraries *table = current.retired;
+
+    current.retired = table->next_retired;
+    free_table (table);
+  }
+}
+
+static void
+refresh (void)
+{
+  PyroLibraries *table, *old;
+  guint64 adds, subs;
+
+  free_retired ();
+  if (!pyro_loader_get_counters (&adds, &subs))
+    adds = subs = 0;
+  if (current.table != NULL && adds != 0 && adds == current.adds
+      && subs == current.subs)
+    return;
+  current.adds = adds;
+  current.subs = subs;
+  table = read_table ();
+  table->serial = ++current.last_serial;
+  old = __atomic_exchange_n (&current.table, table, __ATOMIC_SEQ_CST);
+  if (old != NULL) {
+    old->next_retired = current.retired;
+    current.retired = old;
+  }
+  free_retired ();
 }
 
 void
-pyro_libraries_unlock (void)
+pyro_libraries_refresh (void)
 {
-  g_mutex_unlock (&current.lock);
+  __atomic_store_n (&current.is_wanted, TRUE, __ATOMIC_SEQ_CST);
+  while (__atomic_load_n (&current.is_wanted, __ATOMIC_SEQ_CST)
+         && !__atomic_exchange_n (&current.is_refreshing, TRUE,
+                                  __ATOMIC_SEQ_CST)) {
+    if (__atomic_exchange_n (&current.is_wanted, FALSE, __ATOMIC_SEQ_CST))
+      refresh ();
+    __atomic_store_n (&current.is_refreshing, FALSE, __ATOMIC_SEQ_CST);
+  }
+}
+
+const PyroLibraries *
+pyro_libraries_enter (void)
+{
+  pyro_readers_enter ();
+  return __atomic_load_n (&current.table, __ATOMIC_SEQ_CST);
+}
+
+void
+pyro_libraries_leave (void)
+{
+  pyro_readers_leave ();
+}
+
+guint64
+pyro_libraries_get_serial (const PyroLibraries *libraries)
+{
+  return libraries->serial;
 }
 
 const PyroLibrary *
@@ -333,10 +393,20 @@ pyro_libraries_find (const PyroLibraries *libraries, guintptr address)
 const PyroLibrary *
 pyro_libraries_find_name (const PyroLibraries *libraries, const gchar *name)
 {
-  for (guint i = 0; i < libraries->n; i++)
-    if (libraries->items[i].name == name)
-      return &libraries->items[i];
-  return NULL;
+  guint low = 0, high = libraries->n;
+
+  while (low < high) {
+    guint middle = low + (high - low) / 2;
+
+    if (libraries->items[libraries->by_name[middle]].name < name)
+      low = middle + 1;
+    else
+      high = middle;
+  }
+  return low < libraries->n
+                 && libraries->items[libraries->by_name[low]].name == name
+             ? &libraries->items[libraries->by_name[low]]
+             : NULL;
 }
 
 gboolean
@@ -353,16 +423,11 @@ pyro_libraries_links (const PyroLibraries *libraries,
 }
 
 void
-pyro_libraries_fork_prepare (void)
+pyro_libraries_fork_child (void)
 {
-  g_mutex_lock (&current.lock);
-}
-
-void
-pyro_libraries_fork_done (gboolean in_child)
-{
-  g_mutex_unlock (&current.lock);
-  /* Not taken before: whoever has it may wait for the loader. */
-  if (in_child)
-    g_mutex_init (&current.refresh_lock);
+  /* Whoever was at it is not there. What it has retired stays: its list may be
+   * in the middle of a change. */
+  current.is_refreshing = current.is_wanted = FALSE;
+  current.retired = NULL;
+  current.adds = current.subs = 0;
 }

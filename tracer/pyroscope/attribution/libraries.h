@@ -2,9 +2,10 @@
 /*
  * What: the loaded libraries: which one an address belongs to, and which ones
  * a library links (DT_NEEDED).
- * Owner: one table for the process; it is replaced whole.
- * Threads: any. Between lock and unlock nothing foreign is called, so it may be
- * held inside pthread_create(), whatever its caller has locked.
+ * Owner: one table for the process, which is never changed but replaced whole;
+ * the one before is freed when nobody reads it any more.
+ * Threads: any. Whoever reads waits for nobody, so it may be done inside
+ * pthread_create(), whatever its caller has locked.
  */
 #pragma once
 
@@ -30,13 +31,17 @@ typedef struct {
 
 typedef struct _PyroLibraries PyroLibraries;
 
-/* Reads what is loaded, if that has changed. Allocates; waits for the
- * loader. */
+/* Reads what is loaded, if that has changed. Allocates; takes the loader's
+ * lock. If another thread is at it, that one does it once more, and this one
+ * does not wait for it. */
 void pyro_libraries_refresh (void);
 
-/* The table as it is now; NULL: it was never read. */
-const PyroLibraries *pyro_libraries_lock (void);
-void pyro_libraries_unlock (void);
+/* The table as it is now, until the matching leave; NULL: it was never read. */
+const PyroLibraries *pyro_libraries_enter (void);
+void pyro_libraries_leave (void);
+
+/* No two tables have the same number. */
+guint64 pyro_libraries_get_serial (const PyroLibraries *libraries);
 
 /* NULL: none. */
 const PyroLibrary *
@@ -54,8 +59,7 @@ gboolean pyro_libraries_links (const PyroLibraries *libraries,
 /* The interned name of the file at PATH, as in PyroLibrary. */
 const gchar *pyro_library_name (const gchar *path);
 
-/* Around fork(). */
-void pyro_libraries_fork_prepare (void);
-void pyro_libraries_fork_done (gboolean in_child);
+/* In the child of a fork(). */
+void pyro_libraries_fork_child (void);
 
 G_END_DECLS

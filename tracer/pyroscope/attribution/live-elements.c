@@ -2,144 +2,299 @@
 
 #include "live-elements.h"
 
-#include <string.h>
+#include "shared-map.h"
+#include "unwinding/published.h"
 
-#define MIN_SIZE 64
+/* Three tables, so that no question needs a look at all elements:
+ * - elements: address → its PyroSharedItem in "nodes";
+ * - nodes: (node, its PyroSharedItem in "libraries") → number of elements;
+ * - libraries: name → how many nodes have elements (upper half), and all their
+ *   ids, XORed (lower half): if it is one, that is its id. Both halves change
+ *   in one compare-and-swap, so it does not matter in which order two threads
+ *   do that. They are never swept: there is one for each plugin's file. */
+PYRO_SHARED_MAP (elements, 12);
+PYRO_SHARED_MAP (nodes, 10);
+PYRO_SHARED_MAP (libraries, 8);
 
-/* Open addressing, linear probing; the size is a power of two and at least
- * twice the number of elements. */
-static struct {
-  GMutex lock;
-  PyroLiveElement *slots;
-  gsize size;
-  gsize n;
-} live;
+static guint64 generation;
 
-/* Fibonacci hashing: the low bits of a pointer say little. */
-static gsize
-home (gconstpointer element, gsize size)
+/* No element was ever outside of [lowest, highest]: most words of a stack
+ * are. */
+static guintptr lowest = G_MAXSIZE, highest;
+
+#define ONE_NODE (G_GUINT64_CONSTANT (1) << 32)
+
+static guint64
+key_of (gconstpointer pointer)
 {
-  return ((guintptr)element * G_GUINT64_CONSTANT (0x9e3779b97f4a7c15) >> 20)
-         & (size - 1);
+  return (guint64)(guintptr)pointer;
 }
 
-/* The element's slot, or the empty one where it would be. */
-static PyroLiveElement *
-find (PyroLiveElement *slots, gsize size, gconstpointer element)
+static PyroSharedItem *
+item_at (guint64 value)
 {
-  gsize at = home (element, size);
-
-  while (slots[at].element != NULL && slots[at].element != element)
-    at = (at + 1) & (size - 1);
-  return &slots[at];
+  return (PyroSharedItem *)(guintptr)value;
 }
 
-/* Called with the lock; lets it go meanwhile. */
 static void
-grow (void)
+widen (guintptr address)
 {
-  gsize size = MAX (MIN_SIZE, live.size * 2);
-  PyroLiveElement *slots, *old = NULL;
+  guintptr before = __atomic_load_n (&lowest, __ATOMIC_RELAXED);
 
-  g_mutex_unlock (&live.lock);
-  slots = g_new0 (PyroLiveElement, size);
-  g_mutex_lock (&live.lock);
-  if (live.size < size) {
-    for (gsize i = 0; i < live.size; i++)
-      if (live.slots[i].element != NULL)
-        *find (slots, size, live.slots[i].element) = live.slots[i];
-    old = live.slots;
-    live.slots = slots;
-    live.size = size;
-  } else {
-    old = slots;
+  while (address < before
+         && !__atomic_compare_exchange_n (&lowest, &before, address, FALSE,
+                                          __ATOMIC_RELAXED, __ATOMIC_RELAXED))
+    ;
+  before = __atomic_load_n (&highest, __ATOMIC_RELAXED);
+  while (address > before
+         && !__atomic_compare_exchange_n (&highest, &before, address, FALSE,
+                                          __ATOMIC_RELAXED, __ATOMIC_RELAXED))
+    ;
+}
+
+static gboolean
+may_be_element (guintptr address)
+{
+  return address >= __atomic_load_n (&lowest, __ATOMIC_RELAXED)
+         && address <= __atomic_load_n (&highest, __ATOMIC_RELAXED);
+}
+
+/* NODE has its first element, or has lost its last one. */
+static void
+count_node (const PyroSharedItem *node, guint64 change)
+{
+  PyroSharedItem *library = item_at (node->other);
+  guint64 before = pyro_shared_item_get (library);
+  guint64 after;
+
+  do
+    after = (before + change) ^ (guint32)node->key;
+  while (!pyro_shared_item_swap (library, &before, after));
+  __atomic_add_fetch (&generation, 1, __ATOMIC_RELEASE);
+}
+
+static PyroSharedItem *
+use_node (guint32 id, const gchar *name)
+{
+  PyroSharedItem *library = pyro_shared_map_get (&libraries, key_of (name), 0);
+
+  for (;;) {
+    PyroSharedItem *node = pyro_shared_map_get (&nodes, id, key_of (library));
+    guint64 count = pyro_shared_item_get (node);
+
+    while (count != PYRO_SHARED_GONE)
+      if (pyro_shared_item_swap (node, &count, count + 1)) {
+        if (count == 0)
+          count_node (node, ONE_NODE);
+        return node;
+      }
   }
-  g_mutex_unlock (&live.lock);
-  g_free (old);
-  g_mutex_lock (&live.lock);
+}
+
+/* TRUE: it has no element any more. */
+static gboolean
+unuse_node (PyroSharedItem *node)
+{
+  if (__atomic_sub_fetch (&node->value, 1, __ATOMIC_ACQ_REL) != 0)
+    return FALSE;
+  count_node (node, -ONE_NODE);
+  return TRUE;
+}
+
+/* An element has lost NODE: what that leaves without use is taken out, once
+ * nobody reads it any more. */
+typedef struct {
+  guint64 id, library;
+  gboolean was_last;
+} Loss;
+
+static Loss
+lose_node (PyroSharedItem *node)
+{
+  return (Loss){ node->key, node->other, unuse_node (node) };
+}
+
+static void
+sweep_node (const Loss *loss)
+{
+  if (loss->was_last)
+    pyro_shared_map_sweep_key (&nodes, loss->id, loss->library);
 }
 
 void
-pyro_live_elements_add (gconstpointer element, guint32 node,
-                        const gchar *library)
+pyro_live_elements_add (gconstpointer element, guint32 id, const gchar *library)
 {
-  PyroLiveElement *slot;
+  PyroSharedItem *item, *node;
+  guint64 before = PYRO_SHARED_GONE;
+  Loss loss = { 0 };
 
-  g_mutex_lock (&live.lock);
-  while ((live.n + 1) * 2 > live.size)
-    grow ();
-  slot = find (live.slots, live.size, element);
-  if (slot->element == NULL)
-    live.n++;
-  *slot = (PyroLiveElement){ element, library, node };
-  g_mutex_unlock (&live.lock);
+  widen ((guintptr)element);
+  pyro_readers_enter ();
+  node = use_node (id, library);
+  while (before == PYRO_SHARED_GONE) {
+    item = pyro_shared_map_get (&elements, key_of (element), 0);
+    before = pyro_shared_item_get (item);
+    while (before != PYRO_SHARED_GONE
+           && !pyro_shared_item_swap (item, &before, key_of (node)))
+      ;
+  }
+  if (before != 0)
+    loss = lose_node (item_at (before));
+  pyro_readers_leave ();
+  sweep_node (&loss);
 }
 
 void
 pyro_live_elements_remove (gconstpointer object)
 {
-  gsize mask, hole, at;
+  PyroSharedItem *item;
+  guint64 before;
+  gboolean removed = FALSE;
+  Loss loss = { 0 };
 
-  g_mutex_lock (&live.lock);
-  mask = live.size - 1;
-  if (live.n == 0)
-    goto out;
-  hole = (gsize)(find (live.slots, live.size, object) - live.slots);
-  if (live.slots[hole].element == NULL)
-    goto out;
-  live.n--;
-  /* What was probed past the hole moves into it (Knuth, algorithm 6.4 R). */
-  for (at = (hole + 1) & mask; live.slots[at].element != NULL;
-       at = (at + 1) & mask) {
-    gsize distance = (at - home (live.slots[at].element, live.size)) & mask;
-
-    if (distance >= ((at - hole) & mask)) {
-      live.slots[hole] = live.slots[at];
-      hole = at;
-    }
-  }
-  live.slots[hole].element = NULL;
-out:
-  g_mutex_unlock (&live.lock);
+  if (!may_be_element ((guintptr)object))
+    return;
+  pyro_readers_enter ();
+  item = pyro_shared_map_find (&elements, key_of (object), 0);
+  before = item != NULL ? pyro_shared_item_get (item) : 0;
+  while (before != 0 && before != PYRO_SHARED_GONE && !removed)
+    removed = pyro_shared_item_swap (item, &before, 0);
+  if (removed)
+    loss = lose_node (item_at (before));
+  pyro_readers_leave ();
+  if (removed)
+    pyro_shared_map_sweep_key (&elements, key_of (object), 0);
+  sweep_node (&loss);
 }
 
-guint32
+static gboolean
+read_element (const PyroSharedItem *item, PyroLiveElement *element)
+{
+  guint64 value = pyro_shared_item_get (item);
+  const PyroSharedItem *node = item_at (value);
+
+  if (value == 0 || value == PYRO_SHARED_GONE)
+    return FALSE;
+  *element = (PyroLiveElement){
+    .element = (gconstpointer)(guintptr)item->key,
+    .library = (const gchar *)(guintptr)item_at (node->other)->key,
+    .node = (guint32)node->key,
+  };
+  return TRUE;
+}
+
+/* The words may be others' frames, which AddressSanitizer would guard. */
+__attribute__ ((no_sanitize ("address"))) guint32
 pyro_live_elements_search (const guintptr *words, gsize n, const gchar *library)
 {
   guint32 node = 0;
 
-  g_mutex_lock (&live.lock);
-  for (gsize i = 0; i < n && live.n > 0 && node == 0; i++) {
-    const PyroLiveElement *slot;
+  pyro_readers_enter ();
+  for (gsize i = 0; i < n && node == 0; i++) {
+    const PyroSharedItem *item;
+    PyroLiveElement element;
 
-    if (words[i] == 0)
+    if (!may_be_element (words[i]))
       continue;
-    slot = find (live.slots, live.size, (gconstpointer)words[i]);
-    if (slot->element != NULL && slot->library == library)
-      node = slot->node;
+    item = pyro_shared_map_find (&elements, words[i], 0);
+    if (item != NULL && read_element (item, &element)
+        && element.library == library)
+      node = element.node;
   }
-  g_mutex_unlock (&live.lock);
+  pyro_readers_leave ();
   return node;
+}
+
+guint32
+pyro_live_elements_get_only (const gchar *library, gboolean *several)
+{
+  const PyroSharedItem *item;
+  guint64 value = 0;
+
+  pyro_readers_enter ();
+  item = pyro_shared_map_find (&libraries, key_of (library), 0);
+  if (item != NULL)
+    value = pyro_shared_item_get (item);
+  pyro_readers_leave ();
+  *several = value >= 2 * ONE_NODE;
+  return *several ? 0 : (guint32)value;
+}
+
+typedef struct {
+  PyroLiveLibraryFunc library_func;
+  PyroLiveElementFunc element_func;
+  gpointer data;
+} Visit;
+
+static gboolean
+visit_library (PyroSharedItem *item, gpointer data)
+{
+  const Visit *visit = data;
+
+  return visit->library_func ((const gchar *)(guintptr)item->key, visit->data);
+}
+
+static gboolean
+visit_element (PyroSharedItem *item, gpointer data)
+{
+  const Visit *visit = data;
+  PyroLiveElement element;
+
+  return !read_element (item, &element)
+         || visit->element_func (&element, visit->data);
+}
+
+void
+pyro_live_elements_foreach_library (PyroLiveLibraryFunc func, gpointer data)
+{
+  Visit visit = { .library_func = func, .data = data };
+
+  pyro_readers_enter ();
+  pyro_shared_map_foreach (&libraries, visit_library, &visit);
+  pyro_readers_leave ();
 }
 
 void
 pyro_live_elements_foreach (PyroLiveElementFunc func, gpointer data)
 {
-  g_mutex_lock (&live.lock);
-  for (gsize i = 0; i < live.size; i++)
-    if (live.slots[i].element != NULL && !func (&live.slots[i], data))
-      break;
-  g_mutex_unlock (&live.lock);
+  Visit visit = { .element_func = func, .data = data };
+
+  pyro_readers_enter ();
+  pyro_shared_map_foreach (&elements, visit_element, &visit);
+  pyro_readers_leave ();
+}
+
+guint64
+pyro_live_elements_get_generation (void)
+{
+  return __atomic_load_n (&generation, __ATOMIC_ACQUIRE);
+}
+
+/* fork */
+
+static gboolean
+forget_count (PyroSharedItem *item, gpointer data)
+{
+  item->value = 0;
+  return TRUE;
+}
+
+static gboolean
+count_again (PyroSharedItem *item, gpointer data)
+{
+  PyroSharedItem *node = item_at (item->value);
+
+  if (node->value++ == 0)
+    count_node (node, ONE_NODE);
+  return TRUE;
 }
 
 void
-pyro_live_elements_fork_prepare (void)
+pyro_live_elements_fork_child (void)
 {
-  g_mutex_lock (&live.lock);
-}
-
-void
-pyro_live_elements_fork_done (void)
-{
-  g_mutex_unlock (&live.lock);
+  pyro_shared_map_fork_child (&elements);
+  pyro_shared_map_fork_child (&nodes);
+  pyro_shared_map_foreach (&nodes, forget_count, NULL);
+  pyro_shared_map_foreach (&libraries, forget_count, NULL);
+  pyro_shared_map_foreach (&elements, count_again, NULL);
 }

@@ -3,8 +3,9 @@
  * What: the elements that are in use, by their address: their nodes, and the
  * libraries that their plugins are.
  * Owner: one table for the process. Elements are not dereferenced.
- * Threads: any. Nothing foreign is called while its lock is held, but for the
- * caller's function in foreach().
+ * Threads: any, and none waits for another. Whoever adds and removes one
+ * element at the same time gets one of both; an element whose addition has
+ * returned is found by all.
  */
 #pragma once
 
@@ -31,13 +32,26 @@ void pyro_live_elements_remove (gconstpointer object);
 guint32 pyro_live_elements_search (const guintptr *words, gsize n,
                                    const gchar *library);
 
+/* The only node that elements of plugins in LIBRARY have; 0: none is in use, or
+ * *SEVERAL. Takes as long for many elements as for one. */
+guint32 pyro_live_elements_get_only (const gchar *library, gboolean *several);
+
+/* Calls FUNC with the name of each library that elements in use are of, until
+ * it returns FALSE. */
+typedef gboolean (*PyroLiveLibraryFunc) (const gchar *library, gpointer data);
+void
+pyro_live_elements_foreach_library (PyroLiveLibraryFunc func, gpointer data);
+
+/* Grows whenever an answer of pyro_live_elements_get_only() changes. */
+guint64 pyro_live_elements_get_generation (void);
+
 /* Calls FUNC for each until it returns FALSE. */
 typedef gboolean (*PyroLiveElementFunc) (const PyroLiveElement *element,
                                          gpointer data);
 void pyro_live_elements_foreach (PyroLiveElementFunc func, gpointer data);
 
-/* Around fork(). */
-void pyro_live_elements_fork_prepare (void);
-void pyro_live_elements_fork_done (void);
+/* In the child of a fork(): what a thread that is not there was in the middle
+ * of is put right. */
+void pyro_live_elements_fork_child (void);
 
 G_END_DECLS

@@ -2,28 +2,19 @@
 
 #include "owners.h"
 
-#include <unwind.h>
-
 #include "label-word.h"
 #include "libraries.h"
 #include "live-elements.h"
+#include "node-stack.h"
 #include "nodes.h"
+#include "unwinding/callers.h"
+#include "unwinding/own-stack.h"
 
 /* From pthread_create() out to the plugin, and from there to the base class
  * that called it. */
 #define MAX_FRAMES 64
 #define MAX_FRAMES_FROM_PLUGIN 12
 #define MAX_FRAME_WORDS 1024
-
-/* Registers that functions preserve, by DWARF number (System V ABI, AMD64,
- * figure 3.36: rbx, rbp, r12 to r15; AAPCS64: x19 to x29). */
-#if defined(__x86_64__)
-static const gint preserved[] = { 3, 6, 12, 13, 14, 15 };
-#elif defined(__aarch64__)
-static const gint preserved[] = { 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29 };
-#else
-static const gint preserved[] = {};
-#endif
 
 /* the library of a thread's start routine */
 
@@ -63,145 +54,186 @@ says_nothing (const PyroLibrary *start)
 
 /* the element that is current in the creator */
 
-typedef struct {
-  guint32 node;
-  const gchar *library;
-  gboolean found;
-} OtherElement;
-
-static gboolean
-is_other (const PyroLiveElement *element, gpointer data)
-{
-  OtherElement *other = data;
-
-  other->found
-      = element->library == other->library && element->node != other->node;
-  return !other->found;
-}
-
 static gboolean
 is_only_one (guint32 node, const gchar *library)
 {
-  OtherElement other = { node, library, FALSE };
+  gboolean several;
+  guint32 only = pyro_live_elements_get_only (library, &several);
 
-  pyro_live_elements_foreach (is_other, &other);
-  return !other.found;
+  return !several && (only == 0 || only == node);
 }
 
 /* the creator's stack */
 
 typedef struct {
-  guintptr start;      /* an address in the start routine's library */
-  const gchar *plugin; /* once its first frame was met */
+  const PyroLibraries *libraries;
+  const PyroLibrary *start; /* of the start routine */
+  const gchar *plugin;      /* once its first frame was met */
   guint n_frames, n_from_plugin;
-  /* The frame that was visited last: its words end where the next begins. */
-  guintptr frame_start;
   guint32 node;
 } StackSearch;
 
 /* The plugin that the code at PC belongs to, if it may own the thread. */
 static const gchar *
-find_plugin (guintptr pc, guintptr start_address)
+find_plugin (const StackSearch *search, guintptr pc)
 {
-  const PyroLibraries *libraries = pyro_libraries_lock ();
-  const PyroLibrary *library = pyro_libraries_find (libraries, pc);
-  const PyroLibrary *start = pyro_libraries_find (libraries, start_address);
-  const gchar *name = NULL;
+  const PyroLibrary *library = pyro_libraries_find (search->libraries, pc);
 
-  if (library != NULL && library->kind == PYRO_LIBRARY_PLAIN && start != NULL
-      && pyro_libraries_links (libraries, library, start, FALSE)
-      && !is_only_one (0, library->name))
-    name = library->name;
-  pyro_libraries_unlock ();
-  return name;
+  return library != NULL && library->kind == PYRO_LIBRARY_PLAIN
+                 && pyro_libraries_links (search->libraries, library,
+                                          search->start, FALSE)
+                 && !is_only_one (0, library->name)
+             ? library->name
+             : NULL;
 }
 
-static _Unwind_Reason_Code
-visit_frame (struct _Unwind_Context *context, void *data)
+static gboolean
+search_words (StackSearch *search, const guintptr *words, gsize n)
+{
+  search->node = pyro_live_elements_search (words, n, search->plugin);
+  return search->node != 0;
+}
+
+/* FALSE: that is enough. */
+static gboolean
+begin_frame (StackSearch *search, guintptr pc)
+{
+  if (++search->n_frames > MAX_FRAMES)
+    return FALSE;
+  if (search->plugin == NULL)
+    search->plugin = find_plugin (search, pc - 1);
+  return search->plugin == NULL
+         || ++search->n_from_plugin <= MAX_FRAMES_FROM_PLUGIN;
+}
+
+#if defined(HAVE_DL_FIND_OBJECT)
+
+static bool
+visit_caller (const PyroCaller *caller, void *data)
 {
   StackSearch *search = data;
-  guintptr words[G_N_ELEMENTS (preserved) + 1];
-  guintptr frame = (guintptr)_Unwind_GetCFA (context);
 
-  if (search->plugin != NULL && search->frame_start < frame)
-    search->node = pyro_live_elements_search (
-        (const guintptr *)search->frame_start,
-        MIN ((frame - search->frame_start) / sizeof (guintptr),
-             MAX_FRAME_WORDS),
-        search->plugin);
-  search->frame_start = frame;
-  if (search->node != 0 || ++search->n_frames > MAX_FRAMES)
-    return _URC_END_OF_STACK;
-
-  if (search->plugin == NULL)
-    search->plugin = find_plugin (_Unwind_GetIP (context) - 1, search->start);
-  if (search->plugin == NULL)
-    return _URC_NO_REASON;
-  for (guint i = 0; i < G_N_ELEMENTS (preserved); i++)
-    words[i] = _Unwind_GetGR (context, preserved[i]);
-  search->node = pyro_live_elements_search (words, G_N_ELEMENTS (preserved),
-                                            search->plugin);
-  if (search->node != 0 || ++search->n_from_plugin > MAX_FRAMES_FROM_PLUGIN)
-    return _URC_END_OF_STACK;
-  return _URC_NO_REASON;
+  return begin_frame (search, caller->pc)
+         && (search->plugin == NULL
+             || (!search_words (search, caller->registers,
+                                PYRO_CALLER_N_REGISTERS)
+                 && !search_words (search, caller->start,
+                                   MIN ((gsize)(caller->limit - caller->start),
+                                        MAX_FRAME_WORDS))));
 }
 
-/* libgcc's unwinder: no lock and no allocation where the C library has
- * _dl_find_object() (glibc 2.35). */
-static guint32
-search_stack (guintptr start)
+static void
+walk (guintptr low, guintptr high, StackSearch *search)
 {
-  StackSearch search = { .start = start };
+  pyro_callers_walk (low, high, visit_caller, search);
+}
 
-  _Unwind_Backtrace (visit_frame, &search);
+#else
+
+/* Without a look-up that takes no lock, the compiled tables have to do: what
+ * the collector has not seen yet ends the search, and what a function has saved
+ * for its callers is searched where functions do that. */
+typedef struct {
+  StackSearch *search;
+  guintptr saved[MAX_FRAMES * 12];
+  guint n_saved;
+} TableSearch;
+
+static bool
+visit_own_frame (const PyroOwnFrame *frame, void *data)
+{
+  TableSearch *tables = data;
+  StackSearch *search = tables->search;
+
+  if (!begin_frame (search, frame->pc))
+    return FALSE;
+  if (search->plugin != NULL)
+    return !search_words (search, frame->registers, PYRO_OWN_N_REGISTERS)
+           && !search_words (search, tables->saved, tables->n_saved)
+           && !search_words (
+               search, frame->start,
+               MIN ((gsize)(frame->limit - frame->start), MAX_FRAME_WORDS));
+  if (search->n_frames == 1)
+    for (guint i = 0; i < PYRO_OWN_N_REGISTERS; i++)
+      tables->saved[tables->n_saved++] = frame->registers[i];
+  for (const guintptr *word = frame->saved;
+       word < frame->saved_limit
+       && tables->n_saved < G_N_ELEMENTS (tables->saved);
+       word++)
+    tables->saved[tables->n_saved++] = *word;
+  return TRUE;
+}
+
+static void
+walk (guintptr low, guintptr high, StackSearch *search)
+{
+  TableSearch tables = { .search = search };
+
+  pyro_walk_own_stack (low, high, visit_own_frame, &tables);
+}
+
+#endif
+
+static guint32
+search_stack (const PyroLibraries *libraries, const PyroLibrary *start)
+{
+  StackSearch search = { .libraries = libraries, .start = start };
+  const PyroNodeStack *stack = pyro_own_node_stack;
+  guintptr low = 0, high = 0;
+
+  if (stack != NULL) {
+    low = stack->announcement.stack_low;
+    high = stack->announcement.stack_high;
+  }
+  walk (low, high, &search);
   return search.node;
 }
 
 /* rules */
 
-guint64
-pyro_owners_find (guint64 creator, gpointer start_routine, gpointer argument)
+static guint64
+find_owner (const PyroLibraries *libraries, guint64 creator,
+            gpointer start_routine, gpointer argument)
 {
   guint32 node = pyro_label_word_node (creator);
+  const PyroLibrary *start = find_start (libraries, start_routine, argument);
+  const PyroLibrary *plugin;
   const gchar *name;
-  const PyroLibraries *libraries;
-  const PyroLibrary *start, *plugin;
-  gboolean may_own, stack_tells = FALSE;
-  guint32 from_stack = 0;
-  guintptr start_address = 0;
+  gboolean may_own;
 
-  if (node == 0)
+  if (is_nobodys (start))
     return 0;
-  name = pyro_nodes_get_library (node);
-  libraries = pyro_libraries_lock ();
-  if (libraries == NULL) {
-    pyro_libraries_unlock ();
-    return 0;
-  }
-  start = find_start (libraries, start_routine, argument);
-  if (is_nobodys (start)) {
-    pyro_libraries_unlock ();
-    return 0;
-  }
-  if (says_nothing (start)
-      || pyro_label_word_attribution (creator) == PYRO_ATTRIBUTION_INHERITED) {
-    may_own = TRUE;
-  } else {
+  if (!says_nothing (start)
+      && pyro_label_word_attribution (creator) != PYRO_ATTRIBUTION_INHERITED) {
+    name = pyro_nodes_get_library (node);
     plugin = pyro_libraries_find_name (libraries, name);
     may_own = plugin != NULL
               && pyro_libraries_links (libraries, plugin, start, FALSE);
-    stack_tells = !may_own || !is_only_one (node, name);
-    start_address = start->start;
-  }
-  pyro_libraries_unlock ();
+    if (!may_own || !is_only_one (node, name)) {
+      guint32 from_stack = search_stack (libraries, start);
 
-  if (stack_tells)
-    from_stack = search_stack (start_address);
-  if (from_stack != 0)
-    node = from_stack;
-  else if (!may_own)
-    node = 0;
+      if (from_stack != 0)
+        node = from_stack;
+      else if (!may_own)
+        node = 0;
+    }
+  }
   return pyro_label_word (node, PYRO_ATTRIBUTION_INHERITED);
+}
+
+guint64
+pyro_owners_find (guint64 creator, gpointer start_routine, gpointer argument)
+{
+  const PyroLibraries *libraries;
+  guint64 owner = 0;
+
+  if (pyro_label_word_node (creator) == 0)
+    return 0;
+  libraries = pyro_libraries_enter ();
+  if (libraries != NULL)
+    owner = find_owner (libraries, creator, start_routine, argument);
+  pyro_libraries_leave ();
+  return owner;
 }
 
 /* the only one */
@@ -209,27 +241,25 @@ pyro_owners_find (guint64 creator, gpointer start_routine, gpointer argument)
 typedef struct {
   const PyroLibraries *libraries;
   const PyroLibrary *start;
-  const gchar *unrelated; /* the last library that does not link START */
   guint32 node;
   gboolean several;
 } OnlyElement;
 
 static gboolean
-look_for_the_only (const PyroLiveElement *element, gpointer data)
+look_for_the_only (const gchar *library, gpointer data)
 {
   OnlyElement *only = data;
-  const PyroLibrary *plugin;
+  const PyroLibrary *plugin
+      = pyro_libraries_find_name (only->libraries, library);
+  gboolean several;
+  guint32 node;
 
-  if (element->node == only->node || element->library == only->unrelated)
-    return TRUE;
-  plugin = pyro_libraries_find_name (only->libraries, element->library);
   if (plugin == NULL
-      || !pyro_libraries_links (only->libraries, plugin, only->start, TRUE)) {
-    only->unrelated = element->library;
+      || !pyro_libraries_links (only->libraries, plugin, only->start, TRUE))
     return TRUE;
-  }
-  only->several = only->node != 0;
-  only->node = element->node;
+  node = pyro_live_elements_get_only (library, &several);
+  only->several = several || (node != 0 && only->node != 0);
+  only->node |= node;
   return !only->several;
 }
 
@@ -257,17 +287,48 @@ find_sampled_start (const PyroLibraries *libraries, const guintptr *pcs,
   return NULL;
 }
 
+/* Answers that hold as long as neither the libraries nor the elements in use
+ * change; the caller's. */
+#define N_ANSWERS 64 /* a power of two */
+
+static struct {
+  const PyroLibrary *start; /* in the table of number LIBRARIES */
+  guint64 libraries, elements;
+  guint64 label;
+} answers[N_ANSWERS];
+
+static guint64
+guess_by_start (const PyroLibraries *libraries, const PyroLibrary *start)
+{
+  guint at = (guint)((guintptr)start * G_GUINT64_CONSTANT (0x9e3779b97f4a7c15)
+                     >> 58);
+  guint64 elements = pyro_live_elements_get_generation ();
+  OnlyElement only = { .libraries = libraries, .start = start };
+
+  if (answers[at].start != start || answers[at].elements != elements
+      || answers[at].libraries != pyro_libraries_get_serial (libraries)) {
+    pyro_live_elements_foreach_library (look_for_the_only, &only);
+    answers[at].start = start;
+    answers[at].elements = elements;
+    answers[at].libraries = pyro_libraries_get_serial (libraries);
+    answers[at].label
+        = only.several ? 0
+                       : pyro_label_word (only.node, PYRO_ATTRIBUTION_LIBRARY);
+  }
+  return answers[at].label;
+}
+
 guint64
 pyro_owners_guess (const guintptr *pcs, guint n_pcs)
 {
-  OnlyElement only = { .libraries = pyro_libraries_lock () };
+  const PyroLibraries *libraries = pyro_libraries_enter ();
+  const PyroLibrary *start = NULL;
+  guint64 label = 0;
 
-  if (only.libraries != NULL) {
-    only.start = find_sampled_start (only.libraries, pcs, n_pcs);
-    if (only.start != NULL && only.start->kind == PYRO_LIBRARY_PLAIN)
-      pyro_live_elements_foreach (look_for_the_only, &only);
-  }
-  pyro_libraries_unlock ();
-  return only.several ? 0
-                      : pyro_label_word (only.node, PYRO_ATTRIBUTION_LIBRARY);
+  if (libraries != NULL)
+    start = find_sampled_start (libraries, pcs, n_pcs);
+  if (start != NULL && start->kind == PYRO_LIBRARY_PLAIN)
+    label = guess_by_start (libraries, start);
+  pyro_libraries_leave ();
+  return label;
 }

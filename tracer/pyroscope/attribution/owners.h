@@ -3,9 +3,9 @@
  * What: the rules by which a thread without hooks gets the element that owns
  * it.
  * Owner: nothing; it reads the tables of libraries and live elements.
- * Threads: any. pyro_owners_find() is made for the inside of pthread_create():
- * it takes no lock but ours, allocates nothing and calls nothing of GLib's
- * object system or of GStreamer.
+ * Threads: pyro_owners_find() on any, inside pthread_create(): it takes no
+ * lock, waits for nobody, allocates nothing and calls nothing of GLib's object
+ * system or of GStreamer. pyro_owners_guess() is the collector's.
  *
  * A codec makes its threads wherever it is opened, and what GStreamer's hooks
  * say then is often an element upstream, or an autoplugging bin. Truth is in

@@ -3,6 +3,8 @@
 #include "pools.h"
 
 #include "node-stack.h"
+#include "shared-map.h"
+#include "unwinding/published.h"
 #include "workers.h"
 
 /* What a pool was made with; it is the wrapped function's user data. */
@@ -11,90 +13,69 @@ typedef struct {
   gpointer user_data;
 } Pool;
 
-/* A task that was pushed and has not begun. The task's data is not wrapped:
- * sort functions and g_thread_pool_move_to_front() see it. */
-typedef struct _Submission {
-  struct _Submission *next;
-  const Pool *pool;
-  gconstpointer data;
-  guint64 label;
-} Submission;
+/* Tasks that were pushed and have not begun: (pool, data) → label word. A
+ * task's data is not wrapped: sort functions and g_thread_pool_move_to_front()
+ * see it. Tasks with equal data begin in the order of their pushing, so the
+ * oldest one is taken. */
+PYRO_SHARED_MAP (waiting, 8);
 
-#define N_BUCKETS 256
-
-static struct {
-  GMutex lock;
-  Submission *buckets[N_BUCKETS]; /* each in the order of their pushing */
-} waiting;
-
-static Submission **
-find_bucket (const Pool *pool, gconstpointer data)
+static guint64
+key_of (gconstpointer pointer)
 {
-  guint64 key = (guintptr)pool + (guintptr)data * 31;
-
-  return &waiting.buckets[key * G_GUINT64_CONSTANT (0x9e3779b97f4a7c15) >> 56];
+  return (guint64)(guintptr)pointer;
 }
 
 static void
 remember (const Pool *pool, gconstpointer data, guint64 label)
 {
-  Submission **link = find_bucket (pool, data);
-  Submission *submission = g_new (Submission, 1);
-
-  *submission = (Submission){ NULL, pool, data, label };
-  g_mutex_lock (&waiting.lock);
-  while (*link != NULL)
-    link = &(*link)->next;
-  *link = submission;
-  g_mutex_unlock (&waiting.lock);
+  pyro_readers_enter ();
+  pyro_shared_map_add (&waiting, key_of (pool), key_of (data), label);
+  pyro_readers_leave ();
 }
 
 static guint64
 take (const Pool *pool, gconstpointer data)
 {
-  Submission **link = find_bucket (pool, data);
-  Submission *submission;
+  PyroSharedItem *item;
   guint64 label = 0;
 
-  g_mutex_lock (&waiting.lock);
-  while ((submission = *link) != NULL
-         && (submission->pool != pool || submission->data != data))
-    link = &submission->next;
-  if (submission != NULL)
-    *link = submission->next;
-  g_mutex_unlock (&waiting.lock);
-  if (submission != NULL)
-    label = submission->label;
-  g_free (submission);
+  pyro_readers_enter ();
+  while (label == 0
+         && (item = pyro_shared_map_find_oldest (&waiting, key_of (pool),
+                                                 key_of (data)))
+                != NULL) {
+    label = pyro_shared_item_get (item);
+    /* Where another thread has taken that one, the next. */
+    if (label == PYRO_SHARED_GONE || label == 0
+        || !pyro_shared_item_swap (item, &label, 0))
+      label = 0;
+  }
+  pyro_readers_leave ();
+  if (label != 0)
+    pyro_shared_map_sweep_key (&waiting, key_of (pool), key_of (data));
   return label;
+}
+
+static gboolean
+forget_task (PyroSharedItem *item, gpointer pool)
+{
+  guint64 label = pyro_shared_item_get (item);
+
+  if (item->key == key_of (pool))
+    while (label != 0 && label != PYRO_SHARED_GONE
+           && !pyro_shared_item_swap (item, &label, 0))
+      ;
+  return TRUE;
 }
 
 /* Tasks that will never run. */
 static void
-forget (const Pool *pool)
+forget (Pool *pool)
 {
-  Submission *gone = NULL;
-
-  g_mutex_lock (&waiting.lock);
-  for (guint i = 0; i < N_BUCKETS; i++)
-    for (Submission **link = &waiting.buckets[i]; *link != NULL;) {
-      Submission *submission = *link;
-
-      if (submission->pool == pool) {
-        *link = submission->next;
-        submission->next = gone;
-        gone = submission;
-      } else {
-        link = &submission->next;
-      }
-    }
-  g_mutex_unlock (&waiting.lock);
-  while (gone != NULL) {
-    Submission *submission = gone;
-
-    gone = submission->next;
-    g_free (submission);
-  }
+  pyro_readers_enter ();
+  pyro_shared_map_foreach (&waiting, forget_task, pool);
+  pyro_readers_leave ();
+  pyro_shared_map_sweep (&waiting);
 }
 
 /* In the place of the pool's function. */
@@ -193,13 +174,7 @@ pyro_pools_free (GThreadPool *pool, gboolean immediate, gboolean wait)
 }
 
 void
-pyro_pools_fork_prepare (void)
+pyro_pools_fork_child (void)
 {
-  g_mutex_lock (&waiting.lock);
-}
-
-void
-pyro_pools_fork_done (void)
-{
-  g_mutex_unlock (&waiting.lock);
+  pyro_shared_map_fork_child (&waiting);
 }

@@ -4,7 +4,8 @@
  * each runs with the label word of whoever pushed it. The threads move from
  * pool to pool, so who made them means nothing.
  * Owner: a pool made through the wrapper has a record until it is freed.
- * Threads: any.
+ * Threads: any; beside what the wrapped functions do themselves, memory is
+ * allocated, and nobody is waited for.
  */
 #pragma once
 
@@ -24,8 +25,7 @@ pyro_pools_new_full (GFunc func, gpointer user_data,
 gboolean pyro_pools_push (GThreadPool *pool, gpointer data, GError **error);
 void pyro_pools_free (GThreadPool *pool, gboolean immediate, gboolean wait);
 
-/* Around fork(). */
-void pyro_pools_fork_prepare (void);
-void pyro_pools_fork_done (void);
+/* In the child of a fork(). */
+void pyro_pools_fork_child (void);
 
 G_END_DECLS

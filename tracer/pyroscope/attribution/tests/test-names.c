@@ -138,6 +138,58 @@ test_live_elements_at_random (void)
   g_assert_cmpuint (get_n (), ==, before);
 }
 
+static void
+assert_only (const gchar *library, guint32 node, gboolean several)
+{
+  gboolean are_several;
+
+  g_assert_cmpuint (pyro_live_elements_get_only (library, &are_several), ==,
+                    node);
+  g_assert_cmpint (are_several, ==, several);
+}
+
+static void
+test_only_node (void)
+{
+  const gchar *library = g_intern_static_string ("libonly.so");
+  const gchar *other = g_intern_static_string ("libmore.so");
+  guint64 generation = pyro_live_elements_get_generation ();
+
+  assert_only (library, 0, FALSE);
+  pyro_live_elements_add (ADDRESS (0), 5, library);
+  assert_only (library, 5, FALSE);
+  g_assert_cmpuint (pyro_live_elements_get_generation (), >, generation);
+  generation = pyro_live_elements_get_generation ();
+  /* Elements that share a node. */
+  pyro_live_elements_add (ADDRESS (1), 5, library);
+  assert_only (library, 5, FALSE);
+  g_assert_cmpuint (pyro_live_elements_get_generation (), ==, generation);
+  pyro_live_elements_add (ADDRESS (2), 6, other);
+  assert_only (library, 5, FALSE);
+  assert_only (other, 6, FALSE);
+  pyro_live_elements_add (ADDRESS (3), 9, library);
+  assert_only (library, 0, TRUE);
+  pyro_live_elements_add (ADDRESS (4), 12, library);
+  assert_only (library, 0, TRUE);
+  pyro_live_elements_remove (ADDRESS (0));
+  pyro_live_elements_remove (ADDRESS (3));
+  assert_only (library, 0, TRUE);
+  /* In the child of a fork all is counted anew. */
+  pyro_live_elements_fork_child ();
+  assert_only (library, 0, TRUE);
+  pyro_live_elements_remove (ADDRESS (1));
+  assert_only (library, 12, FALSE);
+  /* Another plugin's element at the same address. */
+  pyro_live_elements_add (ADDRESS (4), 13, other);
+  assert_only (library, 0, FALSE);
+  assert_only (other, 0, TRUE);
+  pyro_live_elements_fork_child ();
+  pyro_live_elements_remove (ADDRESS (2));
+  assert_only (other, 13, FALSE);
+  pyro_live_elements_remove (ADDRESS (4));
+  assert_only (other, 0, FALSE);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -147,5 +199,6 @@ main (int argc, char **argv)
   g_test_add_func ("/live-elements/added-renamed-removed", test_live_elements);
   g_test_add_func ("/live-elements/none-is-lost-or-left",
                    test_live_elements_at_random);
+  g_test_add_func ("/live-elements/the-only-node-of-a-library", test_only_node);
   return g_test_run ();
 }

@@ -13,6 +13,7 @@
 #include "attribution/live-elements.h"
 #include "attribution/nodes.h"
 #include "attribution/owners.h"
+#include "unwinding/modules.h"
 #include "witness.h"
 
 #define PLUGIN "libgstcoreelements.so"
@@ -43,11 +44,11 @@ library_at (gconstpointer address)
 {
   static PyroLibrary copy;
   const PyroLibrary *library
-      = pyro_libraries_find (pyro_libraries_lock (), (guintptr)address);
+      = pyro_libraries_find (pyro_libraries_enter (), (guintptr)address);
 
   if (library != NULL)
     copy = *library;
-  pyro_libraries_unlock ();
+  pyro_libraries_leave ();
   return library != NULL ? &copy : NULL;
 }
 
@@ -76,7 +77,7 @@ test_kinds (void)
 static gboolean
 links (const gchar *name, gconstpointer address, gboolean directly)
 {
-  const PyroLibraries *libraries = pyro_libraries_lock ();
+  const PyroLibraries *libraries = pyro_libraries_enter ();
   const PyroLibrary *one
       = pyro_libraries_find_name (libraries, g_intern_string (name));
   const PyroLibrary *other = pyro_libraries_find (libraries, (guintptr)address);
@@ -85,7 +86,7 @@ links (const gchar *name, gconstpointer address, gboolean directly)
   g_assert_nonnull (one);
   g_assert_nonnull (other);
   result = pyro_libraries_links (libraries, one, other, directly);
-  pyro_libraries_unlock ();
+  pyro_libraries_leave ();
   return result;
 }
 
@@ -262,6 +263,9 @@ main (int argc, char **argv)
   base_start = dlsym (base, "gst_base_src_wait_playing");
   g_assert_nonnull (base_start);
   pyro_libraries_refresh ();
+#if !defined(HAVE_DL_FIND_OBJECT)
+  pyro_modules_refresh (pyro_modules_new (TRUE));
+#endif
 
 #define ADD(name, func) g_test_add_func (name, func)
   ADD ("/libraries/an-address-has-a-library-of-a-kind", test_kinds);
