@@ -75,6 +75,11 @@ static struct {
   gint in_use; /* by a collector, perhaps one that was not waited for */
 } kept;
 
+/* Wakes the collector. Never destroyed: hooks that ask it to look may be late.
+ */
+static sem_t wake;
+static gboolean wake_is_made; /* whoever has KEPT.in_use */
+
 struct _PyroSession {
   PyroSettings *settings;
   PyroDelivery *delivery;
@@ -82,7 +87,6 @@ struct _PyroSession {
   pthread_t thread;
 
   /* Wishes to the collector. */
-  sem_t wake;
   gint stop_wanted;
   gint flush_wanted;
   gint flush_soon_wanted;
@@ -326,6 +330,7 @@ tick (PyroSession *session)
   gint64 now = g_get_monotonic_time ();
   guint32 epoch = pyro_unload_epoch ();
 
+  pyro_interposition_tick ();
   if (pyro_threads_update (kept.threads, now, &sink, session)) {
     /* New threads have new stacks. */
     session->map_is_old = TRUE;
@@ -408,7 +413,7 @@ sleep_until_next_tick (PyroSession *session)
     deadline.tv_nsec -= 1000000000;
     deadline.tv_sec++;
   }
-  while (sem_clockwait (&session->wake, CLOCK_MONOTONIC, &deadline) != 0
+  while (sem_clockwait (&wake, CLOCK_MONOTONIC, &deadline) != 0
          && errno == EINTR)
     ;
 }
@@ -442,6 +447,12 @@ fulfil_wishes (PyroSession *session)
   }
 }
 
+static void
+wake_collector (void)
+{
+  sem_post (&wake);
+}
+
 static void *
 collect (void *data)
 {
@@ -449,6 +460,7 @@ collect (void *data)
 
   pthread_setname_np (pthread_self (), "pyro-collector");
   begin (session);
+  pyro_interposition_set_collector (wake_collector);
   while (!__atomic_load_n (&session->stop_wanted, __ATOMIC_ACQUIRE)) {
     session->idle_ticks++;
     session->steady_ticks++;
@@ -456,6 +468,7 @@ collect (void *data)
     fulfil_wishes (session);
     sleep_until_next_tick (session);
   }
+  pyro_interposition_set_collector (NULL);
   tick (session);
   pyro_threads_stop (kept.threads, g_get_monotonic_time (), &sink, session);
   pyro_unloads_watch (FALSE);
@@ -471,7 +484,6 @@ session_free (PyroSession *session)
     pyro_aggregate_free (session->aggregate);
   pyro_cpu_encoder_unref (session->encoder);
   pyro_settings_free (session->settings);
-  sem_destroy (&session->wake);
   g_free (session);
 }
 
@@ -494,7 +506,9 @@ pyro_session_new (const PyroSettings *settings, GError **error)
   session->encoder = pyro_cpu_encoder_new (
       settings, choose_unwinder (settings->unwinder, &unwind));
   session->delivery = pyro_delivery_new (settings);
-  sem_init (&session->wake, 0, 0);
+  if (!wake_is_made)
+    sem_init (&wake, 0, 0);
+  wake_is_made = TRUE;
 
   result = pyro_own_thread_create (&session->thread, COLLECTOR_STACK_SIZE,
                                    collect, session);
@@ -514,7 +528,7 @@ void
 pyro_session_flush (PyroSession *session)
 {
   __atomic_store_n (&session->flush_wanted, TRUE, __ATOMIC_RELEASE);
-  sem_post (&session->wake);
+  sem_post (&wake);
 }
 
 void
@@ -527,7 +541,7 @@ void
 pyro_session_set_rate (PyroSession *session, guint rate)
 {
   __atomic_store_n (&session->rate_wanted, rate, __ATOMIC_RELEASE);
-  sem_post (&session->wake);
+  sem_post (&wake);
 }
 
 gboolean
@@ -543,7 +557,7 @@ pyro_session_stop (PyroSession *session, PyroSessionStats *stats)
   gboolean complete;
 
   __atomic_store_n (&session->stop_wanted, TRUE, __ATOMIC_RELEASE);
-  sem_post (&session->wake);
+  sem_post (&wake);
   if (pthread_clockjoin_np (session->thread, NULL, CLOCK_MONOTONIC, &limit)
       != 0) {
     /* It waits for something of the application's (the loader's lock, a core):

@@ -66,7 +66,7 @@ static void
 read_entries (PyroDynamicSection *section)
 {
   guintptr base = section->base;
-  gsize sizes[2] = { 0 };
+  gsize sizes[2] = { 0 }, n_relative = 0;
 
   for (gsize i = 0; i < section->n_dynamic; i++) {
     guintptr value = section->dynamic[i].d_un.d_val;
@@ -96,6 +96,9 @@ read_entries (PyroDynamicSection *section)
     case DT_RELASZ:
       sizes[1] = value;
       break;
+    case DT_RELACOUNT:
+      n_relative = value;
+      break;
     case DT_SONAME:
       section->soname = value;
       break;
@@ -110,6 +113,11 @@ read_entries (PyroDynamicSection *section)
   for (guint i = 0; i < 2; i++)
     if (section->tables[i] != NULL)
       section->n_relocations[i] = sizes[i] / sizeof (ElfW (Rela));
+  /* Those that concern no symbol come first: most of a large library's. */
+  n_relative = MIN (n_relative, section->n_relocations[1]);
+  if (n_relative > 0)
+    section->tables[1] += n_relative;
+  section->n_relocations[1] -= n_relative;
 }
 
 static gboolean

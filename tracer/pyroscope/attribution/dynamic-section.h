@@ -21,7 +21,8 @@ typedef struct {
   const gchar *strings;
   gsize strings_size;
   const ElfW (Sym) * symbols;
-  const ElfW (Rela) * tables[2]; /* of DT_JMPREL and of DT_RELA */
+  /* Of DT_JMPREL, and of DT_RELA without the relative ones. */
+  const ElfW (Rela) * tables[2];
   gsize n_relocations[2];
   gsize soname; /* in STRINGS; 0: none */
   gboolean has_run_path;

@@ -2,9 +2,9 @@
 /*
  * What: rewrites what loaded modules import: calls of a function go to a
  * wrapper of ours.
- * Owner: nothing is kept of a module but its base address. Slots are never
- * written back: the wrappers stay, and pass calls through.
- * Threads: any; one pass at a time.
+ * Owner: of a module its mark is kept, and the place of one slot. Slots are
+ * never written back: the wrappers stay, and pass calls through.
+ * Threads: any; one pass at a time, and nobody waits for another one's.
  *
  * All is done inside the dl_iterate_phdr callback, so that no module goes away
  * meanwhile. A slot is written with one compare-and-swap, and only where it
@@ -33,18 +33,23 @@ typedef struct {
   guint rewritten; /* slots */
   guint foreign;   /* slots with another tool's wrapper */
   guint refused;   /* slots whose memory could not be made writable */
+  guint looked_at; /* modules */
 } PyroImportsResult;
 
-/* Goes through all modules that may have something left to rewrite; counts are
- * added to RESULT. IMPORTS must always be the same. */
-void pyro_imports_rewrite (const PyroImport *imports, guint n_imports,
-                           PyroImportsResult *result);
+/* A thread of the application's is done with so many relocations in less than
+ * a millisecond. */
+#define PYRO_IMPORTS_BRIEFLY 65536
 
-/* Modules came since the last pass, or one was not complete: 0.1 us to 0.6 us
- * to find out. */
-gboolean pyro_imports_wants_pass (void);
+/* Goes through all modules that may have something left to rewrite, the
+ * loader's lock let go again and again; counts are added to RESULT. IMPORTS
+ * must always be the same. Where nothing was loaded since, that is one look at
+ * the loader's counters. BUDGET: it ends after so many relocations; 0: it is
+ * the collector's, and ends when all is done. FALSE: something is left, or
+ * another thread, which is in the middle of a pass, will do it. */
+gboolean pyro_imports_rewrite (const PyroImport *imports, guint n_imports,
+                               guint budget, PyroImportsResult *result);
 
-/* After fork(), in the child: whoever made a pass does not exist there. */
+/* In the child of a fork(): whoever made a pass does not exist there. */
 void pyro_imports_fork_child (void);
 
 G_END_DECLS

@@ -13,6 +13,7 @@
 #include "log.h"
 #include "pools.h"
 #include "unwinding/unloads.h"
+#include "unwinding/loader.h"
 #include "workers.h"
 
 #define GST_CAT_DEFAULT pyro_debug
@@ -38,34 +39,89 @@ static const PyroImport imports[] = {
   { "dlopen", (gpointer)dlopen, (gpointer)wrapped_dlopen, "libgmodule-2.0.so" },
 };
 
-static void
-pass (void)
-{
-  static gint refusal_told;
-  PyroImportsResult result = { 0 };
+/* What the passes found since the collector last reported it; atomic. */
+static PyroImportsResult found;
 
-  pyro_imports_rewrite (imports, G_N_ELEMENTS (imports), &result);
-  GST_DEBUG ("%u calls go to wrappers now, %u to another tool's, %u could not "
-             "be changed",
-             result.rewritten, result.foreign, result.refused);
-  if (result.refused > 0
-      && !__atomic_exchange_n (&refusal_told, TRUE, __ATOMIC_RELAXED))
+static void (*ask_collector) (void);
+static gint has_asked;
+
+static void
+add (guint *sum, guint n)
+{
+  if (n > 0)
+    __atomic_add_fetch (sum, n, __ATOMIC_RELAXED);
+}
+
+static guint
+take (guint *sum)
+{
+  return __atomic_exchange_n (sum, 0, __ATOMIC_RELAXED);
+}
+
+/* FALSE: something is left for the collector. */
+static gboolean
+pass (guint budget)
+{
+  PyroImportsResult result = { 0 };
+  gboolean all_done
+      = pyro_imports_rewrite (imports, G_N_ELEMENTS (imports), budget, &result);
+
+  add (&found.looked_at, result.looked_at);
+  add (&found.rewritten, result.rewritten);
+  add (&found.foreign, result.foreign);
+  add (&found.refused, result.refused);
+  return all_done;
+}
+
+/* The log has locks. */
+static void
+report (void)
+{
+  static gboolean refusal_told;
+  PyroImportsResult result;
+
+  if (__atomic_load_n (&found.looked_at, __ATOMIC_RELAXED) == 0)
+    return;
+  result = (PyroImportsResult){ .looked_at = take (&found.looked_at),
+                                .rewritten = take (&found.rewritten),
+                                .foreign = take (&found.foreign),
+                                .refused = take (&found.refused) };
+  GST_DEBUG ("%u modules: %u calls go to wrappers now, %u to another tool's, "
+             "%u could not be changed",
+             result.looked_at, result.rewritten, result.foreign,
+             result.refused);
+  if (result.refused > 0 && !refusal_told) {
+    refusal_told = TRUE;
     pyro_log_user (GST_LEVEL_WARNING,
                    "memory protection does not allow to watch how %u calls "
                    "make threads: those of some codecs have no element; "
                    "thread-owners=false does without",
                    result.refused);
+  }
 }
 
+static void
+ask (void)
+{
+  void (*func) (void) = __atomic_load_n (&ask_collector, __ATOMIC_ACQUIRE);
+
+  if (func != NULL && !__atomic_exchange_n (&has_asked, TRUE, __ATOMIC_ACQ_REL))
+    func ();
+}
+
+/* Its caller has just had the loader's lock, and may make threads of the new
+ * library at once. */
 static void *
 wrapped_dlopen (const char *file, int mode)
 {
   void *handle = dlopen (file, mode);
 
-  if (handle != NULL) {
+  if (handle != NULL && __atomic_load_n (&begun, __ATOMIC_ACQUIRE)) {
     int saved_errno = errno;
 
-    pyro_interposition_look ();
+    if (!pass (PYRO_IMPORTS_BRIEFLY))
+      ask ();
+    pyro_libraries_refresh (TRUE);
     errno = saved_errno;
   }
   return handle;
@@ -77,8 +133,8 @@ pyro_interposition_begin (void)
   gint64 start = g_get_monotonic_time ();
 
   __atomic_store_n (&begun, TRUE, __ATOMIC_RELEASE);
-  pass ();
-  pyro_libraries_refresh ();
+  pass (G_MAXUINT);
+  pyro_libraries_refresh (TRUE);
   GST_INFO ("watching how threads are made: %" G_GINT64_FORMAT " us to begin",
             g_get_monotonic_time () - start);
 }
@@ -86,9 +142,24 @@ pyro_interposition_begin (void)
 void
 pyro_interposition_look (void)
 {
-  if (__atomic_load_n (&begun, __ATOMIC_ACQUIRE) && pyro_imports_wants_pass ())
-    pass ();
-  pyro_libraries_refresh ();
+  if (pyro_loader_has_changed ())
+    ask ();
+}
+
+void
+pyro_interposition_set_collector (void (*func) (void))
+{
+  __atomic_store_n (&ask_collector, func, __ATOMIC_RELEASE);
+}
+
+void
+pyro_interposition_tick (void)
+{
+  __atomic_store_n (&has_asked, FALSE, __ATOMIC_RELEASE);
+  if (__atomic_load_n (&begun, __ATOMIC_ACQUIRE))
+    pass (0);
+  pyro_libraries_refresh (FALSE);
+  report ();
 }
 
 void

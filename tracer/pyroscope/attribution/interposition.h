@@ -4,7 +4,9 @@
  * modules are looked through for calls of them.
  * Owner: once begun it lasts until the process ends; wrappers only pass
  * through while no session runs.
- * Threads: any, but not inside one of the wrapped functions.
+ * Threads: any, but not inside one of the wrapped functions; the tick is the
+ * collector's. Threads of the application's wait for nobody: what another
+ * thread has loaded, the collector goes through.
  */
 #pragma once
 
@@ -12,13 +14,21 @@
 
 G_BEGIN_DECLS
 
-/* Rewrites what is loaded, and from now on what is loaded by GModule. The
- * first time took 13 to 48 ms on a busy machine. */
+/* Rewrites what is loaded, and from now on what is loaded by GModule, before
+ * its g_module_open() returns. */
 void pyro_interposition_begin (void);
 
-/* If modules came since: rewrites those, too, if it was begun, and reads the
- * table of libraries again. Else it is one look at the loader's counters. */
+/* If modules came, as far as that can be seen without the loader's lock: asks
+ * the collector to look at once. */
 void pyro_interposition_look (void);
+
+/* How it is asked: FUNC wakes the collector, which then ticks. NULL: nobody is
+ * there. FUNC may be called a moment later still. */
+void pyro_interposition_set_collector (void (*func) (void));
+
+/* Rewrites what came since, if it was begun, and reads the table of libraries
+ * again. Else it is two looks at the loader's counters. */
+void pyro_interposition_tick (void);
 
 /* In the child of a fork(): what a thread that is not there was in the middle
  * of has ended. Nothing is to be done before it: nobody waits for a lock here.

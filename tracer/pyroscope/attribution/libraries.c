@@ -4,19 +4,29 @@
 
 #include <string.h>
 
-#include "dynamic-section.h"
+#include "module-mark.h"
 #include "unwinding/loader.h"
 #include "unwinding/published.h"
 
 #define BITS 64
 
+/* One module, as it was read. */
+typedef struct {
+  PyroLibrary library;
+  PyroModuleMark mark;
+  gchar *strings; /* its soname and the needed names, each with its zero, and an
+                   * empty one; a reference */
+} Draft;
+
 struct _PyroLibraries {
   PyroLibrary *items; /* by address */
+  Draft *drafts;      /* likewise */
   guint n;
   guint *by_name; /* indices, by the address of the name */
   guint n_words;  /* of one set of libraries */
   guint64 *direct;
   guint64 *closure;
+  guint64 adds, subs; /* the loader's, when it was read; both 0: not known */
   guint64 serial;
   PyroLibraries *next_retired;
 };
@@ -25,7 +35,6 @@ static struct {
   PyroLibraries *table; /* atomic */
   gint is_refreshing;   /* atomic: one thread has what follows */
   gint is_wanted;       /* atomic: another one has asked meanwhile */
-  guint64 adds, subs;   /* the loader's, when it was read */
   guint64 last_serial;
   PyroLibraries *retired; /* replaced, but perhaps still read */
 } current;
@@ -58,16 +67,21 @@ pyro_library_name (const gchar *path)
 
 /* Inside the loader's callback nothing is allocated: records go one after
  * another into memory that is there, what does not fit is only counted. After
- * each record: the path, the soname and the needed names, each with its zero,
- * and an empty one. */
+ * each record of a module that is not known: the path, the soname and the
+ * needed names, each with its zero, and an empty one. */
 typedef struct {
   guint8 *at;
   gsize left;
   gsize needed;
+  const PyroLibraries *before; /* the table in force; NULL: none */
+  guint64 adds, subs;
+  gboolean has_begun, is_unchanged;
 } Arena;
 
 typedef struct {
   guintptr start, limit;
+  PyroModuleMark mark;
+  gint64 known; /* its index in the table before, -1: it was not there */
 } Record;
 
 static void
@@ -89,16 +103,74 @@ put_string (Arena *arena, const gchar *text)
   put (arena, text, strlen (text) + 1);
 }
 
+/* FALSE: all is as it was. */
+static gboolean
+begin (Arena *arena, const struct dl_phdr_info *info, gsize size)
+{
+  const PyroLibraries *before = arena->before;
+
+  arena->has_begun = TRUE;
+  if (size
+      >= offsetof (struct dl_phdr_info, dlpi_subs) + sizeof info->dlpi_subs) {
+    arena->adds = info->dlpi_adds;
+    arena->subs = info->dlpi_subs;
+  }
+  arena->is_unchanged = before != NULL && arena->adds != 0
+                        && arena->adds == before->adds
+                        && arena->subs == before->subs;
+  if (!arena->is_unchanged)
+    pyro_loader_note_last ();
+  return !arena->is_unchanged;
+}
+
+static int
+on_first (struct dl_phdr_info *info, size_t size, void *data)
+{
+  begin (data, info, size);
+  return 1;
+}
+
+/* The module's index in the table before, or -1. Its program headers are part
+ * of it. */
+static gint64
+find_known (const Arena *arena, const struct dl_phdr_info *info)
+{
+  const PyroLibraries *before = arena->before;
+  const PyroLibrary *library;
+  gint64 index;
+
+  if (before == NULL)
+    return -1;
+  library = pyro_libraries_find (before, (guintptr)info->dlpi_phdr);
+  if (library == NULL)
+    return -1;
+  index = library - before->items;
+  if (before->drafts[index].mark.headers != (guintptr)info->dlpi_phdr
+      || ((arena->adds == 0 || arena->subs != before->subs)
+          && !pyro_module_mark_holds (&before->drafts[index].mark, info)))
+    return -1;
+  return index;
+}
+
 static int
 on_module (struct dl_phdr_info *info, size_t size, void *data)
 {
   Arena *arena = data;
   PyroDynamicSection section;
-  Record record;
+  Record record = { 0 };
 
+  if (!arena->has_begun && !begin (arena, info, size))
+    return 1;
+  record.known = find_known (arena, info);
+  if (record.known >= 0) {
+    put (arena, &record, sizeof record);
+    return 0;
+  }
   if (!pyro_dynamic_section_read (&section, info, FALSE))
     return 0;
-  record = (Record){ section.start, section.limit };
+  record.start = section.start;
+  record.limit = section.limit;
+  pyro_module_mark_take (&record.mark, info, &section);
   put (arena, &record, sizeof record);
   put_string (arena, info->dlpi_name != NULL ? info->dlpi_name : "");
   put_string (arena, pyro_dynamic_section_string (&section, section.soname));
@@ -114,17 +186,22 @@ on_module (struct dl_phdr_info *info, size_t size, void *data)
   return 0;
 }
 
-/* One module while the table is made. */
-typedef struct {
-  PyroLibrary library;
-  const gchar *soname; /* in the arena's memory, like the needed ones */
-  const gchar *needed;
-} Draft;
-
 static const gchar *
 next_string (const gchar *text)
 {
   return text + strlen (text) + 1;
+}
+
+static const gchar *
+get_soname (const Draft *draft)
+{
+  return draft->strings;
+}
+
+static const gchar *
+get_needed (const Draft *draft)
+{
+  return next_string (draft->strings);
 }
 
 static PyroLibraryKind
@@ -146,28 +223,45 @@ by_address (gconstpointer a, gconstpointer b)
   return first->start < second->start ? -1 : first->start > second->start;
 }
 
+/* A record of a module that is not known. Returns where it ends. */
+static const guint8 *
+read_draft (const Record *record, const guint8 *at, Draft *draft)
+{
+  const gchar *path = (const gchar *)at;
+  const gchar *strings = next_string (path), *text;
+  gsize size;
+
+  draft->library.start = record->start;
+  draft->library.limit = record->limit;
+  draft->library.name = pyro_library_name (path);
+  draft->library.kind = find_kind (draft->library.name);
+  draft->mark = record->mark;
+  for (text = next_string (strings); *text != '\0'; text = next_string (text))
+    ;
+  size = (gsize)(text + 1 - strings);
+  draft->strings = g_rc_box_alloc (size);
+  memcpy (draft->strings, strings, size);
+  return (const guint8 *)text + 1;
+}
+
 static GArray *
-read_drafts (const guint8 *at, const guint8 *limit)
+read_drafts (const guint8 *at, const Arena *arena)
 {
   GArray *drafts = g_array_new (FALSE, TRUE, sizeof (Draft));
 
-  while (at < limit) {
+  while (at < arena->at) {
     Draft draft = { 0 };
     Record record;
-    const gchar *text;
 
     memcpy (&record, at, sizeof record);
-    text = (const gchar *)at + sizeof record;
-    draft.library.start = record.start;
-    draft.library.limit = record.limit;
-    draft.library.name = pyro_library_name (text);
-    draft.soname = next_string (text);
-    draft.needed = next_string (draft.soname);
-    draft.library.kind = find_kind (draft.library.name);
+    at += sizeof record;
+    if (record.known < 0) {
+      at = read_draft (&record, at, &draft);
+    } else {
+      draft = arena->before->drafts[record.known];
+      g_rc_box_acquire (draft.strings);
+    }
     g_array_append_val (drafts, draft);
-    for (text = draft.needed; *text != '\0'; text = next_string (text))
-      ;
-    at = (const guint8 *)text + 1;
   }
   g_array_sort (drafts, by_address);
   return drafts;
@@ -195,12 +289,12 @@ fill_direct (PyroLibraries *table, GArray *drafts)
 
     g_hash_table_insert (by_name, (gpointer)draft->library.name,
                          GUINT_TO_POINTER (i));
-    if (draft->soname[0] != '\0')
-      g_hash_table_insert (by_name, (gpointer)draft->soname,
+    if (get_soname (draft)[0] != '\0')
+      g_hash_table_insert (by_name, (gpointer)get_soname (draft),
                            GUINT_TO_POINTER (i));
   }
   for (guint i = 0; i < table->n; i++) {
-    const gchar *name = g_array_index (drafts, Draft, i).needed;
+    const gchar *name = get_needed (&g_array_index (drafts, Draft, i));
     gpointer index;
 
     for (; *name != '\0'; name = next_string (name))
@@ -265,40 +359,66 @@ make_table (GArray *drafts)
                      compare_names, table->items);
   fill_direct (table, drafts);
   fill_closure (table);
+  table->drafts = (Draft *)(gpointer)g_array_free (drafts, FALSE);
   return table;
 }
 
 static void
 free_table (PyroLibraries *table)
 {
+  for (guint i = 0; i < table->n; i++)
+    g_rc_box_release (table->drafts[i].strings);
   g_free (table->items);
+  g_free (table->drafts);
   g_free (table->by_name);
   g_free (table->direct);
   g_free (table->closure);
   g_free (table);
 }
 
-static PyroLibraries *
-read_table (void)
+/* FALSE: it cannot be done now. */
+static gboolean
+iterate (int (*func) (struct dl_phdr_info *, size_t, void *), Arena *arena,
+         gboolean as_guest)
 {
-  gsize capacity = 128 * 1024;
-  PyroLibraries *table;
-  GArray *drafts;
-  guint8 *memory;
-  Arena arena;
+  int result;
 
+  arena->has_begun = FALSE;
+  if (as_guest)
+    return pyro_loader_iterate_as_guest (func, arena, &result);
+  pyro_loader_iterate (func, arena);
+  return TRUE;
+}
+
+/* NULL: nothing has changed, or it cannot be read now. */
+static PyroLibraries *
+read_table (gboolean as_guest)
+{
+  Arena arena = { .before = current.table };
+  gsize capacity = 128 * 1024;
+  PyroLibraries *table = NULL;
+  guint8 *memory;
+
+  if (!iterate (on_first, &arena, as_guest) || arena.is_unchanged)
+    return NULL;
   for (;;) {
     memory = g_malloc (capacity);
-    arena = (Arena){ memory, capacity, 0 };
-    pyro_loader_iterate (on_module, &arena);
-    if (arena.needed <= capacity)
+    arena.at = memory;
+    arena.left = capacity;
+    arena.needed = 0;
+    if (!iterate (on_module, &arena, as_guest))
+      arena.is_unchanged = TRUE;
+    if (arena.is_unchanged || arena.needed <= capacity)
       break;
     g_free (memory);
     capacity = arena.needed * 2; /* modules may come meanwhile */
   }
-  drafts = read_drafts (memory, arena.at);
-  table = make_table (drafts);
-  g_array_unref (drafts);
+  if (!arena.is_unchanged) {
+    table = make_table (read_drafts (memory, &arena));
+    table->adds = arena.adds;
+    table->subs = arena.subs;
+    table->serial = ++current.last_serial;
+  }
   g_free (memory);
   return table;
 }
@@ -317,21 +437,14 @@ free_retired (void)
 }
 
 static void
-refresh (void)
+refresh (gboolean as_guest)
 {
   PyroLibraries *table, *old;
-  guint64 adds, subs;
 
   free_retired ();
-  if (!pyro_loader_get_counters (&adds, &subs))
-    adds = subs = 0;
-  if (current.table != NULL && adds != 0 && adds == current.adds
-      && subs == current.subs)
+  table = read_table (as_guest);
+  if (table == NULL)
     return;
-  current.adds = adds;
-  current.subs = subs;
-  table = read_table ();
-  table->serial = ++current.last_serial;
   old = __atomic_exchange_n (&current.table, table, __ATOMIC_SEQ_CST);
   if (old != NULL) {
     old->next_retired = current.retired;
@@ -341,14 +454,14 @@ refresh (void)
 }
 
 void
-pyro_libraries_refresh (void)
+pyro_libraries_refresh (gboolean as_guest)
 {
   __atomic_store_n (&current.is_wanted, TRUE, __ATOMIC_SEQ_CST);
   while (__atomic_load_n (&current.is_wanted, __ATOMIC_SEQ_CST)
          && !__atomic_exchange_n (&current.is_refreshing, TRUE,
                                   __ATOMIC_SEQ_CST)) {
     if (__atomic_exchange_n (&current.is_wanted, FALSE, __ATOMIC_SEQ_CST))
-      refresh ();
+      refresh (as_guest);
     __atomic_store_n (&current.is_refreshing, FALSE, __ATOMIC_SEQ_CST);
   }
 }
@@ -429,5 +542,4 @@ pyro_libraries_fork_child (void)
    * in the middle of a change. */
   current.is_refreshing = current.is_wanted = FALSE;
   current.retired = NULL;
-  current.adds = current.subs = 0;
 }

@@ -31,10 +31,12 @@ typedef struct {
 
 typedef struct _PyroLibraries PyroLibraries;
 
-/* Reads what is loaded, if that has changed. Allocates; takes the loader's
- * lock. If another thread is at it, that one does it once more, and this one
- * does not wait for it. */
-void pyro_libraries_refresh (void);
+/* Reads what is loaded, if that has changed; of a module that is still there,
+ * what was read before holds. Allocates; takes the loader's lock. If another
+ * thread is at it, that one does it once more, and this one does not wait for
+ * it. AS_GUEST: on a thread of the application's; while the process forks,
+ * nothing is done. */
+void pyro_libraries_refresh (gboolean as_guest);
 
 /* The table as it is now, until the matching leave; NULL: it was never read. */
 const PyroLibraries *pyro_libraries_enter (void);

@@ -7,6 +7,7 @@
 #include <link.h>
 #include <pthread.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <time.h>
@@ -26,13 +27,45 @@ static pthread_mutex_t gate = PTHREAD_MUTEX_INITIALIZER;
 static gboolean gate_held_by_fork;
 static pthread_t forking_thread;
 
-void
+int
 pyro_loader_iterate (int (*func) (struct dl_phdr_info *, size_t, void *),
                      gpointer data)
 {
+  int result;
+
   pthread_mutex_lock (&gate);
-  dl_iterate_phdr (func, data);
+  result = dl_iterate_phdr (func, data);
   pthread_mutex_unlock (&gate);
+  return result;
+}
+
+/* Threads of the application's inside of dl_iterate_phdr, and forks that wait
+ * for them to leave. */
+static gint n_guests, n_forks;
+
+gboolean
+pyro_loader_iterate_as_guest (int (*func) (struct dl_phdr_info *, size_t,
+                                           void *),
+                              gpointer data, int *result)
+{
+  gboolean may_enter;
+
+  __atomic_add_fetch (&n_guests, 1, __ATOMIC_SEQ_CST);
+  may_enter = __atomic_load_n (&n_forks, __ATOMIC_SEQ_CST) == 0;
+  if (may_enter)
+    *result = dl_iterate_phdr (func, data);
+  __atomic_sub_fetch (&n_guests, 1, __ATOMIC_SEQ_CST);
+  return may_enter;
+}
+
+static gboolean
+is_past (const struct timespec *until)
+{
+  struct timespec now;
+
+  clock_gettime (CLOCK_REALTIME, &now);
+  return now.tv_sec > until->tv_sec
+         || (now.tv_sec == until->tv_sec && now.tv_nsec >= until->tv_nsec);
 }
 
 static gboolean
@@ -48,14 +81,18 @@ try_iterate (int (*func) (struct dl_phdr_info *, size_t, void *), gpointer data)
 void
 pyro_loader_fork_prepare (void)
 {
+  const struct timespec moment = { .tv_nsec = 100 * 1000 };
   struct timespec until;
 
+  __atomic_add_fetch (&n_forks, 1, __ATOMIC_SEQ_CST);
   clock_gettime (CLOCK_REALTIME, &until);
   until.tv_nsec += FORK_WAIT_NS;
   if (until.tv_nsec >= 1000000000) {
     until.tv_nsec -= 1000000000;
     until.tv_sec++;
   }
+  while (__atomic_load_n (&n_guests, __ATOMIC_SEQ_CST) > 0 && !is_past (&until))
+    nanosleep (&moment, NULL);
   if (pthread_mutex_timedlock (&gate, &until) != 0)
     return;
   gate_held_by_fork = TRUE;
@@ -65,6 +102,10 @@ pyro_loader_fork_prepare (void)
 void
 pyro_loader_fork_done (gboolean in_child)
 {
+  if (in_child)
+    n_forks = n_guests = 0;
+  else
+    __atomic_sub_fetch (&n_forks, 1, __ATOMIC_SEQ_CST);
   if (gate_held_by_fork && pthread_equal (forking_thread, pthread_self ())) {
     gate_held_by_fork = FALSE;
     pthread_mutex_unlock (&gate);
@@ -109,14 +150,44 @@ pyro_loader_read_memory (guint64 address, gsize size, void *out)
   return size;
 }
 
+#if !defined(MADV_POPULATE_READ)
+#define MADV_POPULATE_READ 22
+#endif
+
+typedef enum { READABLE, NOT_READABLE, NOT_SAID } Readable;
+
+/* The kernel maps the pages, which are read then anyway, and says whether one
+ * would have raised a signal (madvise(2); since Linux 5.14, and not for every
+ * kind of mapping). */
+static Readable
+populate (guint64 start, guint64 limit)
+{
+  int saved_errno = errno;
+  Readable result = NOT_SAID;
+
+  if (madvise ((void *)(gsize)start, (gsize)(limit - start), MADV_POPULATE_READ)
+      == 0)
+    result = READABLE;
+  else if (errno == EFAULT || errno == ENOMEM)
+    result = NOT_READABLE;
+  errno = saved_errno;
+  return result;
+}
+
 gboolean
 pyro_loader_is_readable (guint64 address, gsize size)
 {
   const gsize page = (gsize)sysconf (_SC_PAGESIZE);
   guint64 at = address, limit = address + size;
+  Readable answer;
 
   if (limit < address)
     return FALSE;
+  if (size == 0)
+    return TRUE;
+  answer = populate (address & ~(guint64)(page - 1), limit);
+  if (answer != NOT_SAID)
+    return answer == READABLE;
   while (at < limit) {
     struct iovec remote[128]; /* one byte of each page */
     guint8 bytes[G_N_ELEMENTS (remote)];
@@ -132,6 +203,59 @@ pyro_loader_is_readable (guint64 address, gsize size)
       return FALSE;
   }
   return TRUE;
+}
+
+/* What <link.h> shows of a module. */
+typedef struct {
+  guintptr address, name, dynamic, next, previous;
+} PublicMap;
+
+G_STATIC_ASSERT (sizeof (PublicMap) == sizeof (struct link_map)
+                 && offsetof (PublicMap, next)
+                        == offsetof (struct link_map, l_next));
+
+/* Atomic, word by word: of a mixture of two the answer is that it changed. */
+static struct {
+  guintptr at, address, dynamic;
+} last_module;
+
+void
+pyro_loader_note_last (void)
+{
+  const struct link_map *map = _r_debug.r_map;
+
+  while (map != NULL && map->l_next != NULL)
+    map = map->l_next;
+  if (map == NULL)
+    return;
+  __atomic_store_n (&last_module.at, 0, __ATOMIC_RELEASE);
+  __atomic_store_n (&last_module.address, map->l_addr, __ATOMIC_RELEASE);
+  __atomic_store_n (&last_module.dynamic, (guintptr)map->l_ld,
+                    __ATOMIC_RELEASE);
+  __atomic_store_n (&last_module.at, (guintptr)map, __ATOMIC_RELEASE);
+}
+
+/* Not a plain read: it may have been unloaded. */
+gboolean
+pyro_loader_has_changed (void)
+{
+  guintptr at = __atomic_load_n (&last_module.at, __ATOMIC_ACQUIRE);
+  PublicMap map;
+  struct iovec local = { &map, sizeof map };
+  struct iovec remote = { (void *)at, sizeof map };
+  int saved_errno = errno;
+  gboolean changed = FALSE;
+  gsize n;
+
+  if (at != 0 && read_pieces (&local, &remote, 1, &n))
+    changed
+        = n < sizeof map || map.next != 0
+          || map.address
+                 != __atomic_load_n (&last_module.address, __ATOMIC_ACQUIRE)
+          || map.dynamic
+                 != __atomic_load_n (&last_module.dynamic, __ATOMIC_ACQUIRE);
+  errno = saved_errno;
+  return changed;
 }
 
 typedef struct {

@@ -2,7 +2,8 @@
 /*
  * What: what the dynamic loader has loaded, and safe copies out of it.
  * Owner: lists are the caller's.
- * Threads: the collector's; pyro_loader_fork_* by whoever forks.
+ * Threads: the collector's, but for what says otherwise; pyro_loader_fork_* by
+ * whoever forks.
  *
  * The loader's lock is only ever held for a walk over its list or for one copy
  * of at most 128 KiB; nothing is allocated meanwhile, since an allocator may
@@ -57,10 +58,26 @@ gboolean pyro_loader_try_get_counters (guint64 *adds, guint64 *subs);
 gsize pyro_loader_copy (const PyroLoadedModule *module, guint64 address,
                         gsize size, guint8 *out);
 
-/* dl_iterate_phdr(), so that a fork() meanwhile does not leave the loader's
- * lock behind in the child. FUNC must not allocate. */
-void pyro_loader_iterate (int (*func) (struct dl_phdr_info *, size_t, void *),
-                          gpointer data);
+/* dl_iterate_phdr(), and what it returns, so that a fork() meanwhile does not
+ * leave the loader's lock behind in the child. FUNC must not allocate. */
+int pyro_loader_iterate (int (*func) (struct dl_phdr_info *, size_t, void *),
+                         gpointer data);
+
+/* The same, on a thread of the application's, which waits neither for the
+ * collector nor for a fork(): FALSE if a fork() is under way and nothing was
+ * done. */
+gboolean pyro_loader_iterate_as_guest (int (*func) (struct dl_phdr_info *,
+                                                    size_t, void *),
+                                       gpointer data, int *result);
+
+/* Inside FUNC: notes which module is the last one of the loader's list, to
+ * which new ones are added. */
+void pyro_loader_note_last (void);
+
+/* Something was loaded or unloaded since it was noted; any thread, no lock. It
+ * may say so where nothing was, and may miss that one module took the place of
+ * another. */
+gboolean pyro_loader_has_changed (void);
 
 /* Reads this process's memory without the danger of a fault: the pages of a
  * file that was truncated below its mapping raise SIGBUS on a plain read.

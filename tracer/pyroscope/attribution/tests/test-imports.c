@@ -7,6 +7,7 @@
 
 #include <dlfcn.h>
 #include <errno.h>
+#include <stdarg.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -21,7 +22,47 @@ typedef pid_t (*CallFunc) (void);
 
 static gboolean refuse;
 
+/* What happens between the look at a slot and its swap. */
+static void (*meanwhile) (void);
+
+static void
+let_happen (void)
+{
+  void (*func) (void) = meanwhile;
+
+  meanwhile = NULL;
+  if (func != NULL)
+    func ();
+}
+
 /* In the place of the C library's, for the code under test. */
+long
+syscall (long number, ...)
+{
+  static long (*real) (long, ...);
+  long arguments[6];
+  va_list list;
+  long result;
+
+  va_start (list, number);
+  for (guint i = 0; i < G_N_ELEMENTS (arguments); i++)
+    arguments[i] = va_arg (list, long);
+  va_end (list);
+  if (real == NULL)
+    *(void **)&real = dlsym (RTLD_NEXT, "syscall");
+  result = real (number, arguments[0], arguments[1], arguments[2], arguments[3],
+                 arguments[4], arguments[5]);
+  if (number == SYS_futex && result >= 0)
+    let_happen ();
+  return result;
+}
+
+static int
+protect (void *address, size_t size, int protection)
+{
+  return (int)syscall (SYS_mprotect, address, size, protection);
+}
+
 int
 mprotect (void *address, size_t size, int protection)
 {
@@ -29,7 +70,11 @@ mprotect (void *address, size_t size, int protection)
     errno = EACCES;
     return -1;
   }
-  return (int)syscall (SYS_mprotect, address, size, protection);
+  if (protect (address, size, protection) != 0)
+    return -1;
+  if (protection & PROT_WRITE)
+    let_happen ();
+  return 0;
 }
 
 static pid_t
@@ -54,7 +99,7 @@ rewrite (void)
   };
   PyroImportsResult result = { 0 };
 
-  pyro_imports_rewrite (imports, G_N_ELEMENTS (imports), &result);
+  pyro_imports_rewrite (imports, G_N_ELEMENTS (imports), 0, &result);
   return result;
 }
 
@@ -89,7 +134,6 @@ expect_wrapped (const gchar *variable, int mode)
   PyroImportsResult result;
 
   g_assert_cmpint (importer.call_pointer (), ==, getppid ());
-  g_assert_true (pyro_imports_wants_pass ());
   result = rewrite ();
   g_assert_cmpuint (result.rewritten, ==, 2);
   g_assert_cmpuint (result.refused, ==, 0);
@@ -218,6 +262,177 @@ test_refused (void)
   unload (&importer);
 }
 
+static Slots changing;
+static guint n_changes;
+
+static void
+set_slot (gpointer *slot, gconstpointer value)
+{
+  void *page = (void *)((guintptr)slot & ~(guintptr)4095);
+
+  g_assert_no_errno (protect (page, 4096, PROT_READ | PROT_WRITE));
+  *slot = (gpointer)value;
+}
+
+/* The loader binds it. */
+static void
+bind_slots (void)
+{
+  for (guint i = 0; i < changing.n; i++)
+    set_slot (changing.slots[i], (gpointer)getppid);
+}
+
+/* It is bound, and unbound again, as nobody does. */
+static void
+flip_slots (void)
+{
+  for (guint i = 0; i < changing.n; i++)
+    set_slot (changing.slots[i], *changing.slots[i] == (gpointer)getppid
+                                     ? changing.code
+                                     : (gpointer)getppid);
+  if (++n_changes < 100)
+    meanwhile = flip_slots;
+}
+
+static Importer
+load_unbound (const gchar *variable, int mode)
+{
+  Importer importer = load (variable, mode);
+
+  changing = slots_of (&importer);
+  for (guint i = 0; i < changing.n; i++) {
+    void *page = (void *)((guintptr)changing.slots[i] & ~(guintptr)4095);
+    gboolean was_writable = is_writable (changing.slots[i]);
+
+    set_slot (changing.slots[i], changing.code);
+    if (!was_writable)
+      g_assert_no_errno (protect (page, 4096, PROT_READ));
+  }
+  return importer;
+}
+
+static void
+expect_bound_meanwhile (const gchar *variable, int mode)
+{
+  Importer importer = load_unbound (variable, mode);
+  PyroImportsResult result;
+
+  meanwhile = bind_slots;
+  result = rewrite ();
+  g_assert_null (meanwhile);
+  g_assert_cmpuint (result.refused, ==, 0);
+  g_assert_cmpuint (result.rewritten, ==, 2);
+  g_assert_cmpint (importer.call (), ==, WRAPPED);
+  g_assert_cmpint (importer.call_pointer (), ==, WRAPPED);
+  unload (&importer);
+}
+
+static void
+test_bound_meanwhile (void)
+{
+  expect_bound_meanwhile ("IMPORTER_LAZY", RTLD_LAZY);
+  expect_bound_meanwhile ("IMPORTER_NOW", RTLD_NOW);
+}
+
+/* One that changes for ever is left for another pass, and is not refused. */
+static void
+test_never_the_same (void)
+{
+  Importer importer = load_unbound ("IMPORTER_NOW", RTLD_NOW);
+  PyroImportsResult result;
+
+  n_changes = 0;
+  meanwhile = flip_slots;
+  result = rewrite ();
+  meanwhile = NULL;
+  g_assert_cmpuint (n_changes, >, 1);
+  g_assert_cmpuint (n_changes, <, 100);
+  g_assert_cmpuint (result.refused, ==, 0);
+  result = rewrite ();
+  g_assert_cmpint (importer.call (), ==, WRAPPED);
+  g_assert_cmpint (importer.call_pointer (), ==, WRAPPED);
+  unload (&importer);
+}
+
+/* passes */
+
+static void
+test_only_what_came (void)
+{
+  Importer stays, goes;
+  PyroImportsResult result;
+  guint all;
+
+  pyro_imports_fork_child (); /* knows nothing */
+  all = rewrite ().looked_at;
+  g_assert_cmpuint (all, >, 4);
+  g_assert_cmpuint (rewrite ().looked_at, ==, 0);
+  stays = load ("IMPORTER_LAZY", RTLD_NOW);
+  g_assert_cmpuint (rewrite ().looked_at, <=, 2);
+  /* One that was removed does not make all others be looked at again. */
+  for (guint i = 0; i < 5; i++) {
+    goes = load ("IMPORTER_NOW", RTLD_NOW);
+    result = rewrite ();
+    g_assert_cmpuint (result.looked_at, <=, 2);
+    g_assert_cmpuint (result.rewritten, ==, 2);
+    g_assert_cmpint (goes.call (), ==, WRAPPED);
+    unload (&goes);
+  }
+  g_assert_cmpint (stays.call (), ==, WRAPPED);
+  unload (&stays);
+}
+
+static const PyroImport nothing[]
+    = { { "getppid", (gpointer)getppid, (gpointer)wrapper, NULL } };
+
+static void
+test_budget (void)
+{
+  PyroImportsResult result = { 0 };
+  guint n = 0, all;
+
+  pyro_imports_fork_child ();
+  all = rewrite ().looked_at;
+  pyro_imports_fork_child ();
+  while (!pyro_imports_rewrite (nothing, 1, 1, &result)) {
+    g_assert_cmpuint (n++, <, 1000);
+    g_assert_cmpuint (result.looked_at, <=, all + n);
+  }
+  g_assert_cmpuint (n, >, 1);
+  g_assert_cmpuint (result.looked_at, >=, all);
+}
+
+static Importer other;
+static gboolean other_is_done;
+
+static gpointer
+rewrite_in_thread (gpointer data)
+{
+  PyroImportsResult result = { 0 };
+
+  other_is_done = pyro_imports_rewrite (nothing, 1, 1, &result);
+  return NULL;
+}
+
+/* In the middle of a pass, with the loader's lock. */
+static void
+pass_in_another_thread (void)
+{
+  g_thread_join (g_thread_new ("other", rewrite_in_thread, NULL));
+}
+
+static void
+test_nobody_waits (void)
+{
+  other = load ("IMPORTER_NOW", RTLD_NOW);
+  other_is_done = TRUE;
+  meanwhile = pass_in_another_thread;
+  g_assert_cmpuint (rewrite ().rewritten, ==, 2);
+  g_assert_null (meanwhile);
+  g_assert_false (other_is_done);
+  unload (&other);
+}
+
 static void
 test_others (void)
 {
@@ -254,5 +469,13 @@ main (int argc, char **argv)
                    test_protection_is_restored);
   g_test_add_func ("/imports/refused-memory-is-left-and-counted", test_refused);
   g_test_add_func ("/imports/another-tools-wrapper-stays", test_others);
+  g_test_add_func ("/imports/a-slot-that-the-loader-binds-meanwhile",
+                   test_bound_meanwhile);
+  g_test_add_func ("/imports/a-slot-that-is-never-the-same",
+                   test_never_the_same);
+  g_test_add_func ("/imports/only-what-came-is-looked-at", test_only_what_came);
+  g_test_add_func ("/imports/a-pass-ends-with-its-budget", test_budget);
+  g_test_add_func ("/imports/nobody-waits-for-anothers-pass",
+                   test_nobody_waits);
   return g_test_run ();
 }

@@ -107,19 +107,47 @@ test_links (void)
 static void
 test_loaded_and_unloaded (void)
 {
-  const gchar *file = g_getenv ("IMPORTER_LAZY");
-  void *handle;
+  GHashTable *places = g_hash_table_new (NULL, NULL);
   gconstpointer address;
+  guint n = 0;
 
-  handle = dlopen (file, RTLD_NOW);
-  g_assert_nonnull (handle);
-  address = dlsym (handle, "importer_call");
-  g_assert_null (library_at (address));
-  pyro_libraries_refresh ();
-  g_assert_cmpstr (library_at (address)->name, ==, pyro_library_name (file));
+  for (guint i = 0; i < 12; i++) {
+    const gchar *file = g_getenv (i % 3 ? "IMPORTER_LAZY" : "IMPORTER_NOW");
+    void *handle = dlopen (file, RTLD_NOW);
+
+    g_assert_nonnull (handle);
+    address = dlsym (handle, "importer_call");
+    g_assert_null (library_at (address));
+    pyro_libraries_refresh (FALSE);
+    g_assert_cmpstr (library_at (address)->name, ==, pyro_library_name (file));
+    g_assert_true (links (PLUGIN, base_start, TRUE));
+    dlclose (handle);
+    n += !g_hash_table_add (places, (gpointer)address);
+    pyro_libraries_refresh (i % 2);
+    g_assert_null (library_at (address));
+  }
+  g_assert_cmpuint (n, >, 0);
+  g_hash_table_unref (places);
+}
+
+/* One file after the other at the same place, and nobody has looked between. */
+static void
+test_exchanged (void)
+{
+  const gchar *files[]
+      = { g_getenv ("IMPORTER_LAZY"), g_getenv ("IMPORTER_NOW") };
+  void *handle = dlopen (files[0], RTLD_NOW);
+
+  for (guint i = 1; i < 10; i++) {
+    pyro_libraries_refresh (FALSE);
+    dlclose (handle);
+    handle = dlopen (files[i % 2], RTLD_NOW);
+    pyro_libraries_refresh (FALSE);
+    g_assert_cmpstr (library_at (dlsym (handle, "importer_call"))->name, ==,
+                     pyro_library_name (files[i % 2]));
+  }
   dlclose (handle);
-  pyro_libraries_refresh ();
-  g_assert_null (library_at (address));
+  pyro_libraries_refresh (FALSE);
 }
 
 /* rules */
@@ -262,7 +290,7 @@ main (int argc, char **argv)
   g_assert_nonnull (base);
   base_start = dlsym (base, "gst_base_src_wait_playing");
   g_assert_nonnull (base_start);
-  pyro_libraries_refresh ();
+  pyro_libraries_refresh (FALSE);
 #if !defined(HAVE_DL_FIND_OBJECT)
   pyro_modules_refresh (pyro_modules_new (TRUE));
 #endif
@@ -271,6 +299,7 @@ main (int argc, char **argv)
   ADD ("/libraries/an-address-has-a-library-of-a-kind", test_kinds);
   ADD ("/libraries/direct-and-other-links", test_links);
   ADD ("/libraries/modules-that-come-and-go", test_loaded_and_unloaded);
+  ADD ("/libraries/one-takes-the-place-of-another", test_exchanged);
   ADD ("/owners/threads-of-the-process-are-nobodys", test_nobody);
   ADD ("/owners/where-the-start-says-nothing-the-creator-counts",
        test_says_nothing);

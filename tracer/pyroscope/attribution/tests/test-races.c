@@ -14,12 +14,14 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "attribution/imports.h"
 #include "attribution/libraries.h"
 #include "attribution/live-elements.h"
 #include "attribution/node-stack.h"
 #include "attribution/owners.h"
 #include "attribution/pools.h"
 #include "attribution/workers.h"
+#include "unwinding/loader.h"
 
 #define N_STREAMS 3
 #define N_SHARED 4
@@ -265,15 +267,27 @@ run_renamer (void *data)
   return NULL;
 }
 
+static void
+rewrite (guint budget)
+{
+  static const PyroImport nothing[] = {
+    { "getppid", (gpointer)getppid, (gpointer)getppid, NULL },
+  };
+  PyroImportsResult result = { 0 };
+
+  pyro_imports_rewrite (nothing, G_N_ELEMENTS (nothing), budget, &result);
+}
+
 static void *
 run_loader (void *data)
 {
   while (__atomic_load_n (&n_running, __ATOMIC_ACQUIRE) > 0) {
     void *handle = dlopen (g_getenv ("IMPORTER_LAZY"), RTLD_NOW);
 
-    pyro_libraries_refresh ();
+    rewrite (PYRO_IMPORTS_BRIEFLY);
+    pyro_libraries_refresh (TRUE);
     dlclose (handle);
-    pyro_libraries_refresh ();
+    pyro_libraries_refresh (TRUE);
     g_usleep (1000);
   }
   return NULL;
@@ -333,6 +347,9 @@ run_collector (void *data)
         announced[i--] = announced[--n];
       }
     }
+    sum += pyro_loader_has_changed ();
+    rewrite (0);
+    pyro_libraries_refresh (FALSE);
     pyro_live_elements_foreach (count_element, &sum);
     sum += pyro_owners_guess (pcs, G_N_ELEMENTS (pcs));
     pyro_nodes_end_interval (interval);
@@ -349,7 +366,7 @@ test_all_at_once (void)
   void *(*const others[]) (void *) = { run_renamer, run_loader, run_collector };
   pthread_t streams[N_STREAMS], threads[G_N_ELEMENTS (others)];
 
-  pyro_libraries_refresh ();
+  pyro_libraries_refresh (FALSE);
   pyro_workers_set_generation (session);
   shared_pipeline = gst_object_ref_sink (make ("pipeline", "shared"));
   for (guint i = 0; i < N_SHARED; i++) {
