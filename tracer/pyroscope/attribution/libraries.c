@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "module-mark.h"
+#include "shared-map.h"
 #include "unwinding/loader.h"
 #include "unwinding/published.h"
 
@@ -57,12 +58,47 @@ static const struct {
   { "ld-linux", PYRO_LIBRARY_PROCESS_WIDE },
 };
 
+/* Names are never freed: there is one for each file that was ever loaded.
+ * GLib's own have a lock. */
+PYRO_SHARED_MAP (names, 8);
+
+/* FNV-1a, 64 bits. */
+static guint64
+hash_name (const gchar *name)
+{
+  guint64 hash = G_GUINT64_CONSTANT (0xcbf29ce484222325);
+
+  for (; *name != '\0'; name++)
+    hash = (hash ^ (guint8)*name) * G_GUINT64_CONSTANT (0x100000001b3);
+  return hash;
+}
+
 const gchar *
 pyro_library_name (const gchar *path)
 {
   const gchar *slash = strrchr (path, '/');
+  const gchar *name = slash != NULL ? slash + 1 : path, *found = NULL;
+  guint64 hash = hash_name (name);
+  gchar *copy = NULL;
 
-  return g_intern_string (slash != NULL ? slash + 1 : path);
+  pyro_readers_enter ();
+  /* Names that share a hash stand beside each other. */
+  for (guint64 nth = 0; found == NULL; nth++) {
+    PyroSharedItem *item = pyro_shared_map_get (&names, hash, nth);
+    guint64 value = pyro_shared_item_get (item);
+
+    if (value == 0) {
+      if (copy == NULL)
+        copy = g_strdup (name);
+      if (pyro_shared_item_swap (item, &value, (guint64)(guintptr)copy))
+        value = (guint64)(guintptr)g_steal_pointer (&copy);
+    }
+    if (strcmp ((const gchar *)(guintptr)value, name) == 0)
+      found = (const gchar *)(guintptr)value;
+  }
+  pyro_readers_leave ();
+  g_free (copy);
+  return found;
 }
 
 /* Inside the loader's callback nothing is allocated: records go one after

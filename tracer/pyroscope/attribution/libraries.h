@@ -25,7 +25,7 @@ typedef enum {
 
 typedef struct {
   guintptr start, limit;
-  const gchar *name; /* file name without directory, interned; "": program */
+  const gchar *name; /* as pyro_library_name(); "": program */
   PyroLibraryKind kind;
 } PyroLibrary;
 
@@ -49,7 +49,7 @@ guint64 pyro_libraries_get_serial (const PyroLibraries *libraries);
 const PyroLibrary *
 pyro_libraries_find (const PyroLibraries *libraries, guintptr address);
 
-/* By its interned name. */
+/* NAME is one of pyro_library_name(). */
 const PyroLibrary *
 pyro_libraries_find_name (const PyroLibraries *libraries, const gchar *name);
 
@@ -58,7 +58,8 @@ gboolean pyro_libraries_links (const PyroLibraries *libraries,
                                const PyroLibrary *library,
                                const PyroLibrary *other, gboolean directly);
 
-/* The interned name of the file at PATH, as in PyroLibrary. */
+/* The name of the file at PATH, as in PyroLibrary: the same pointer for the
+ * same name. Waits for nobody. */
 const gchar *pyro_library_name (const gchar *path);
 
 /* In the child of a fork(). */

@@ -15,7 +15,7 @@ import sys
 
 WAITING = re.compile(
     r"^(g_(rec_)?mutex_|g_rw_lock_|g_cond_|g_once_|g_async_queue_|g_bit_lock"
-    r"|g_usleep|pthread_(mutex|rwlock|cond|spin|barrier|join)"
+    r"|g_intern_|g_quark_from|g_usleep|pthread_(mutex|rwlock|cond|spin|barrier|join)"
     r"|sem_(timed|clock)?wait|mtx_|cnd_|(clock_)?nanosleep|usleep|sleep|poll"
     r"|select|__lll_|pyro_loader_(get_counters|list|copy))")
 

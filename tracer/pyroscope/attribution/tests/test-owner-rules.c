@@ -59,6 +59,8 @@ test_kinds (void)
 
   g_assert_cmpstr (pyro_library_name ("/usr/lib/liba.so.1"), ==, "liba.so.1");
   g_assert_cmpstr (pyro_library_name ("liba.so"), ==, "liba.so");
+  g_assert_true (pyro_library_name ("/a/liba.so")
+                 == pyro_library_name ("/b/liba.so"));
   g_assert_cmpint (library_at (start_of_the_program)->kind, ==,
                    PYRO_LIBRARY_PROGRAM);
   g_assert_cmpstr (library_at (start_of_the_program)->name, ==, "");
@@ -79,7 +81,7 @@ links (const gchar *name, gconstpointer address, gboolean directly)
 {
   const PyroLibraries *libraries = pyro_libraries_enter ();
   const PyroLibrary *one
-      = pyro_libraries_find_name (libraries, g_intern_string (name));
+      = pyro_libraries_find_name (libraries, pyro_library_name (name));
   const PyroLibrary *other = pyro_libraries_find (libraries, (guintptr)address);
   gboolean result;
 
@@ -252,7 +254,7 @@ guess (gconstpointer outermost)
 static void
 test_only_one (void)
 {
-  const gchar *plugin = g_intern_string (PLUGIN);
+  const gchar *plugin = pyro_library_name (PLUGIN);
   gconstpointer other = &other;
 
   g_assert_cmphex (guess (base_start), ==,
