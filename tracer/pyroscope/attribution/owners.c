@@ -195,7 +195,7 @@ static guint64
 find_owner (const PyroLibraries *libraries, guint64 creator,
             gpointer start_routine, gpointer argument)
 {
-  guint32 node = pyro_label_word_node (creator);
+  guint32 node = pyro_label_word_node (creator); /* 0: not known now */
   const PyroLibrary *start = find_start (libraries, start_routine, argument);
   const PyroLibrary *plugin;
   const gchar *name;
@@ -206,7 +206,7 @@ find_owner (const PyroLibraries *libraries, guint64 creator,
   if (!says_nothing (start)
       && pyro_label_word_attribution (creator) != PYRO_ATTRIBUTION_INHERITED) {
     name = pyro_nodes_get_library (node);
-    plugin = pyro_libraries_find_name (libraries, name);
+    plugin = node != 0 ? pyro_libraries_find_name (libraries, name) : NULL;
     may_own = plugin != NULL
               && pyro_libraries_links (libraries, plugin, start, FALSE);
     if (!may_own || !is_only_one (node, name)) {
@@ -227,8 +227,10 @@ pyro_owners_find (guint64 creator, gpointer start_routine, gpointer argument)
   const PyroLibraries *libraries;
   guint64 owner = 0;
 
-  if (pyro_label_word_node (creator) == 0)
+  if (creator == 0)
     return 0;
+  /* 0: that is not known at this moment, and the stack alone can tell. */
+  creator = pyro_nodes_try_settle (creator);
   libraries = pyro_libraries_enter ();
   if (libraries != NULL)
     owner = find_owner (libraries, creator, start_routine, argument);

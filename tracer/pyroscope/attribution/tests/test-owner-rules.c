@@ -6,7 +6,9 @@
  */
 
 #include <dlfcn.h>
+#include <link.h>
 #include <string.h>
+#include <time.h>
 
 #include "attribution/label-word.h"
 #include "attribution/libraries.h"
@@ -207,8 +209,12 @@ on_handoff (GstElement *element, GstBuffer *buffer, gpointer data)
 {
   guint64 *found = data;
 
-  /* Upstream is current, as where a decoder is opened by a caps event. */
+  /* Upstream is current, as where a decoder is opened by a caps event; or which
+   * element is, is not known yet. */
   *found = pyro_owners_find (EXACT (witness_node), base_start, NULL);
+  g_assert_cmphex (
+      pyro_owners_find (PYRO_LABEL_QUESTION | G_MAXUINT32, base_start, NULL),
+      ==, *found);
 }
 
 static void
@@ -275,6 +281,103 @@ test_only_one (void)
   pyro_live_elements_add (identity, identity_node, plugin);
 }
 
+/* CPU time that guesses take beside N elements, when something has changed
+ * before each. */
+static guint64
+time_guesses (guint n)
+{
+  const gchar *plugin = pyro_library_name (PLUGIN);
+  const gchar *other = pyro_library_name ("libother.so");
+  guint64 least = G_MAXUINT64;
+
+  for (guint i = 1; i <= n; i++)
+    pyro_live_elements_add (GUINT_TO_POINTER (i * 64), 1000 + i, plugin);
+  for (guint round = 0; round < 5; round++) {
+    struct timespec before, after;
+
+    clock_gettime (CLOCK_THREAD_CPUTIME_ID, &before);
+    for (guint i = 0; i < 100; i++) {
+      pyro_live_elements_add (&before, witness_node, other);
+      guess (base_start);
+      pyro_live_elements_remove (&before);
+    }
+    clock_gettime (CLOCK_THREAD_CPUTIME_ID, &after);
+    least = MIN (least, (guint64)((after.tv_sec - before.tv_sec) * 1000000000
+                                  + after.tv_nsec - before.tv_nsec));
+  }
+  for (guint i = 1; i <= n; i++)
+    pyro_live_elements_remove (GUINT_TO_POINTER (i * 64));
+  return least;
+}
+
+static void
+test_many_elements (void)
+{
+  guint64 few = time_guesses (2);
+  guint64 many = time_guesses (20000);
+
+  g_test_message ("100 guesses: %" G_GUINT64_FORMAT " ns beside 2 elements, "
+                  "%" G_GUINT64_FORMAT " beside 20000",
+                  few, many);
+  g_assert_cmpuint (many, <, 10 * few);
+}
+
+/* the loader */
+
+static struct {
+  GMutex lock;
+  GCond cond;
+  gboolean is_held, is_done, timed_out;
+} held;
+
+static int
+hold (struct dl_phdr_info *info, size_t size, void *data)
+{
+  gint64 until = g_get_monotonic_time () + 20 * G_TIME_SPAN_SECOND;
+
+  g_mutex_lock (&held.lock);
+  held.is_held = TRUE;
+  g_cond_broadcast (&held.cond);
+  while (!held.is_done && !held.timed_out)
+    held.timed_out = !g_cond_wait_until (&held.cond, &held.lock, until);
+  g_mutex_unlock (&held.lock);
+  return 1;
+}
+
+static gpointer
+hold_loader (gpointer data)
+{
+  dl_iterate_phdr (hold, NULL);
+  return NULL;
+}
+
+/* As an unwinder, another profiler or a debugger's library may. */
+static void
+test_loader_is_held (void)
+{
+  GThread *thread = g_thread_new ("holder", hold_loader, NULL);
+  GstElement *element;
+
+  g_mutex_lock (&held.lock);
+  while (!held.is_held)
+    g_cond_wait (&held.cond, &held.lock);
+  g_mutex_unlock (&held.lock);
+
+  element = pyro_witness_new (PYRO_WITNESS_FILTER, NULL);
+  gst_element_set_state (element, GST_STATE_READY);
+  g_assert_cmphex (pyro_owners_find (EXACT (witness_node), base_start, NULL),
+                   ==, 0);
+  gst_element_set_state (element, GST_STATE_NULL);
+  gst_object_unref (element);
+
+  g_mutex_lock (&held.lock);
+  held.is_done = TRUE;
+  g_cond_broadcast (&held.cond);
+  g_mutex_unlock (&held.lock);
+  g_thread_join (thread);
+  g_assert_false (held.timed_out);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -309,6 +412,9 @@ main (int argc, char **argv)
        test_library_allows);
   ADD ("/owners/the-creators-stack-tells-which-element", test_stack_tells);
   ADD ("/owners/the-only-element-of-a-library", test_only_one);
+  ADD ("/owners/many-elements-cost-as-much-as-few", test_many_elements);
+  ADD ("/owners/whoever-holds-the-loaders-lock-is-not-waited-for",
+       test_loader_is_held);
 #undef ADD
   return g_test_run ();
 }
