@@ -32,6 +32,8 @@
 #define PYRO_COMMENT_TRUNCATED_REASON PYRO_COMMENT_TRUNCATED "."
 /* samples whose first step needed the leaf rescue */
 #define PYRO_COMMENT_RESCUED PYRO_COMMENT_STATS "rescued"
+/* nanoseconds that a CPU clock jumped by, more than had passed: left out */
+#define PYRO_COMMENT_IMPOSSIBLE PYRO_COMMENT_STATS "impossible-ns"
 /* sets of labels that lost the numbers of generated names, or all names,
  * because there were more than max-label-sets */
 #define PYRO_COMMENT_SETS_NUMBERLESS PYRO_COMMENT_STATS "label-sets.numberless"

@@ -3,9 +3,9 @@
 #include "aggregate.h"
 
 #include <string.h>
-#include <time.h>
 
 #include "attribution/nodes.h"
+#include "kernel-clock.h"
 
 /* The stack, a note where frames are missing and one where it ends early. */
 #define MAX_FRAMES (PYRO_MAX_FRAMES + 2)
@@ -59,8 +59,8 @@ pyro_aggregate_new (void)
 
   aggregate->entries
       = g_hash_table_new_full (entry_hash, entry_equal, g_free, NULL);
-  aggregate->time_ns = g_get_real_time () * 1000;
-  aggregate->monotonic_us = g_get_monotonic_time ();
+  aggregate->time_ns = pyro_clock_real ();
+  aggregate->monotonic_us = pyro_clock_monotonic ();
   aggregate->interval = pyro_nodes_begin_interval ();
   return aggregate;
 }

@@ -4,6 +4,7 @@
 
 #include "attribution/nodes.h"
 #include "delivery/series.h"
+#include "kernel-clock.h"
 #include "label-sets.h"
 #include "profile/profile-builder.h"
 #include "profile/profile-comments.h"
@@ -353,6 +354,7 @@ add_comments (Encoding *encoding, const PyroAggregate *aggregate, guint rate,
     key = g_strconcat (PYRO_COMMENT_TRUNCATED_REASON, stack_ends[i].key, NULL);
     add_counter (builder, key, stats->ends[i]);
   }
+  add_counter_if_any (builder, PYRO_COMMENT_IMPOSSIBLE, stats->impossible_ns);
   add_lost_names (encoding);
   add_counter (builder, PYRO_COMMENT_RATE, rate);
   pyro_profile_builder_add_comment (builder, PYRO_COMMENT_UNWINDER,
@@ -391,7 +393,7 @@ pyro_cpu_encoder_encode (PyroCpuEncoder *encoder,
       = g_hash_table_new_full (frame_hash, frame_equal, NULL, g_free);
 
   pyro_label_sets_init (&encoding.sets, &encoder->history, aggregate,
-                        g_get_monotonic_time ());
+                        pyro_clock_monotonic ());
   pyro_profile_builder_set_time (builder, aggregate->time_ns,
                                  aggregate->duration_ns);
   g_hash_table_iter_init (&iter, aggregate->entries);

@@ -28,6 +28,7 @@
 #include "at-exit.h"
 #include "attribution/hooks.h"
 #include "delivery/delivery.h"
+#include "kernel-clock.h"
 #include "log.h"
 #include "session.h"
 #include "settings.h"
@@ -128,18 +129,22 @@ finish (PyroSession *session)
       pyro_debug,
       "stopped: %" G_GUINT64_FORMAT " samples in %" G_GUINT64_FORMAT
       " intervals, %" G_GUINT64_FORMAT " dropped, %" G_GUINT64_FORMAT
-      " truncated; profiles: %" G_GUINT64_FORMAT " pushed, %" G_GUINT64_FORMAT
-      " not pushed, %" G_GUINT64_FORMAT " captured, %" G_GUINT64_FORMAT
-      " not written, %" G_GUINT64_FORMAT " discarded",
+      " truncated, %" G_GUINT64_FORMAT
+      " ns that clocks cannot have counted; profiles: %" G_GUINT64_FORMAT
+      " pushed, %" G_GUINT64_FORMAT " not pushed, %" G_GUINT64_FORMAT
+      " captured, %" G_GUINT64_FORMAT " not written, %" G_GUINT64_FORMAT
+      " discarded",
       stats.samples, stats.intervals, stats.dropped, stats.truncated,
-      stats.delivery.pushed, stats.delivery.failed, stats.delivery.captured,
-      stats.delivery.write_failed, stats.delivery.discarded);
+      stats.impossible_ns, stats.delivery.pushed, stats.delivery.failed,
+      stats.delivery.captured, stats.delivery.write_failed,
+      stats.delivery.discarded);
 }
 
 /* exit() without gst_deinit() is normal life. */
 static void
 stop_at_exit (void)
 {
+  PyroWakeup nobody = { 0 };
   PyroSession *session;
 
   /* An exit() in a signal handler may have interrupted whoever has the lock:
@@ -149,7 +154,7 @@ stop_at_exit (void)
       pyro_delivery_close ();
       return;
     }
-    g_usleep (G_USEC_PER_SEC / 100);
+    pyro_wakeup_wait (&nobody, G_USEC_PER_SEC / 100);
   }
   profiler.exiting = TRUE;
   session = steal_session_locked ();

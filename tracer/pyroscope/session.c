@@ -4,7 +4,6 @@
 
 #include <errno.h>
 #include <pthread.h>
-#include <semaphore.h>
 #include <string.h>
 #include <time.h>
 
@@ -14,6 +13,7 @@
 #include "attribution/nodes.h"
 #include "attribution/owners.h"
 #include "cpu-profile.h"
+#include "kernel-clock.h"
 #include "log.h"
 #include "own-thread.h"
 #include "sampling/control-block.h"
@@ -75,10 +75,8 @@ static struct {
   gint in_use; /* by a collector, perhaps one that was not waited for */
 } kept;
 
-/* Wakes the collector. Never destroyed: hooks that ask it to look may be late.
- */
-static sem_t wake;
-static gboolean wake_is_made; /* whoever has KEPT.in_use */
+/* Of the collector; there is one at a time. */
+static PyroWakeup wakeup;
 
 struct _PyroSession {
   PyroSettings *settings;
@@ -162,6 +160,7 @@ end_interval (PyroSession *session, gint64 now)
   session->stats.intervals++;
   session->stats.samples += stats->samples;
   session->stats.dropped += stats->dropped;
+  session->stats.impossible_ns += stats->impossible_ns;
   session->stats.truncated += stats->samples - stats->ends[PYRO_STACK_COMPLETE];
   GST_DEBUG ("interval of %" G_GINT64_FORMAT " ms: %" G_GUINT64_FORMAT
              " samples, %u stacks, %" G_GUINT64_FORMAT " dropped",
@@ -229,7 +228,19 @@ on_wanted_code (guintptr pc, gpointer data)
   session->map_pause = MIN_MAP_PAUSE_US;
 }
 
-static const PyroThreadsSink sink = { on_sample, on_unsampled, on_wanted_code };
+static void
+on_impossible (const PyroThreadInfo *thread, guint64 ns, gpointer data)
+{
+  PyroSession *session = data;
+
+  GST_DEBUG ("thread %d (%s): its CPU clock jumped by %" G_GUINT64_FORMAT
+             " ns, more than has passed: left out",
+             (gint)thread->tid, thread->name, ns);
+  session->aggregate->stats.impossible_ns += ns;
+}
+
+static const PyroThreadsSink sink
+    = { on_sample, on_unsampled, on_wanted_code, on_impossible };
 
 static const gchar *
 choose_unwinder (guint kind, PyroUnwindFunc *unwind)
@@ -327,7 +338,7 @@ may_refresh_map (PyroSession *session, gint64 now)
 static void
 tick (PyroSession *session)
 {
-  gint64 now = g_get_monotonic_time ();
+  gint64 now = pyro_clock_monotonic ();
   guint32 epoch = pyro_unload_epoch ();
 
   pyro_interposition_tick ();
@@ -384,13 +395,13 @@ begin (PyroSession *session)
   pyro_unloads_watch (TRUE);
   pyro_modules_refresh (kept.modules);
   session->map_pause = MIN_MAP_PAUSE_US;
-  refresh_map (session, g_get_monotonic_time ());
+  refresh_map (session, pyro_clock_monotonic ());
 
   pyro_control_block_learn ();
   pyro_handler_set_unwinder (unwind);
   take_signal (session);
   session->signal_wait = MIN_SIGNAL_CHECK_US;
-  pyro_threads_update (kept.threads, g_get_monotonic_time (), &sink, session);
+  pyro_threads_update (kept.threads, pyro_clock_monotonic (), &sink, session);
   GST_INFO ("sampling %u threads with %s, stacks by %s",
             pyro_threads_get_n (kept.threads),
             pyro_signal_name (session->signo), unwinder);
@@ -400,29 +411,20 @@ static void
 sleep_until_next_tick (PyroSession *session)
 {
   gint64 us = TICK_US;
-  struct timespec deadline;
 
   if (session->idle_ticks >= IDLE_AFTER_TICKS)
     us = IDLE_TICK_US;
   else if (session->steady_ticks >= STEADY_AFTER_TICKS)
     us = STEADY_TICK_US;
 
-  clock_gettime (CLOCK_MONOTONIC, &deadline);
-  deadline.tv_nsec += us * 1000;
-  if (deadline.tv_nsec >= 1000000000) {
-    deadline.tv_nsec -= 1000000000;
-    deadline.tv_sec++;
-  }
-  while (sem_clockwait (&wake, CLOCK_MONOTONIC, &deadline) != 0
-         && errno == EINTR)
-    ;
+  pyro_wakeup_wait (&wakeup, us);
 }
 
 /* What others asked for since the last tick. */
 static void
 fulfil_wishes (PyroSession *session)
 {
-  gint64 now = g_get_monotonic_time ();
+  gint64 now = pyro_clock_monotonic ();
   guint rate = __atomic_exchange_n (&session->rate_wanted, 0, __ATOMIC_ACQ_REL);
   gboolean flush
       = __atomic_exchange_n (&session->flush_wanted, 0, __ATOMIC_ACQ_REL);
@@ -450,7 +452,7 @@ fulfil_wishes (PyroSession *session)
 static void
 wake_collector (void)
 {
-  sem_post (&wake);
+  pyro_wakeup_send (&wakeup);
 }
 
 static void *
@@ -470,9 +472,9 @@ collect (void *data)
   }
   pyro_interposition_set_collector (NULL);
   tick (session);
-  pyro_threads_stop (kept.threads, g_get_monotonic_time (), &sink, session);
+  pyro_threads_stop (kept.threads, pyro_clock_monotonic (), &sink, session);
   pyro_unloads_watch (FALSE);
-  end_interval (session, g_get_monotonic_time ());
+  end_interval (session, pyro_clock_monotonic ());
   __atomic_store_n (&kept.in_use, FALSE, __ATOMIC_RELEASE);
   return NULL;
 }
@@ -506,9 +508,6 @@ pyro_session_new (const PyroSettings *settings, GError **error)
   session->encoder = pyro_cpu_encoder_new (
       settings, choose_unwinder (settings->unwinder, &unwind));
   session->delivery = pyro_delivery_new (settings);
-  if (!wake_is_made)
-    sem_init (&wake, 0, 0);
-  wake_is_made = TRUE;
 
   result = pyro_own_thread_create (&session->thread, COLLECTOR_STACK_SIZE,
                                    collect, session);
@@ -528,7 +527,7 @@ void
 pyro_session_flush (PyroSession *session)
 {
   __atomic_store_n (&session->flush_wanted, TRUE, __ATOMIC_RELEASE);
-  sem_post (&wake);
+  pyro_wakeup_send (&wakeup);
 }
 
 void
@@ -541,13 +540,13 @@ void
 pyro_session_set_rate (PyroSession *session, guint rate)
 {
   __atomic_store_n (&session->rate_wanted, rate, __ATOMIC_RELEASE);
-  sem_post (&wake);
+  pyro_wakeup_send (&wakeup);
 }
 
 gboolean
 pyro_session_stop (PyroSession *session, PyroSessionStats *stats)
 {
-  gint64 now = g_get_monotonic_time ();
+  gint64 now = pyro_clock_monotonic ();
   gint64 deadline
       = now + (gint64)session->settings->stop_timeout * G_USEC_PER_SEC;
   gint64 collector_deadline = MAX (deadline, now + STOP_GRACE_US);
@@ -557,7 +556,7 @@ pyro_session_stop (PyroSession *session, PyroSessionStats *stats)
   gboolean complete;
 
   __atomic_store_n (&session->stop_wanted, TRUE, __ATOMIC_RELEASE);
-  sem_post (&wake);
+  pyro_wakeup_send (&wakeup);
   if (pthread_clockjoin_np (session->thread, NULL, CLOCK_MONOTONIC, &limit)
       != 0) {
     /* It waits for something of the application's (the loader's lock, a core):

@@ -20,6 +20,7 @@ typedef struct {
   guint64 samples;
   guint64 dropped;
   guint64 truncated;
+  guint64 impossible_ns; /* left out: clocks cannot have counted it */
   guint64 intervals;
   PyroDeliveryStats delivery;
 } PyroSessionStats;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "delivery.h"
 #include "capture-file.h"
+#include "kernel-clock.h"
 #include "log.h"
 #include "network.h"
 #include "own-thread.h"
@@ -71,7 +72,7 @@ pop_job (PyroDelivery *self)
   g_mutex_lock (&self->lock);
   job = g_queue_pop_head (&self->jobs);
   while (job != NULL && self->stopping
-         && g_get_monotonic_time () >= self->stop_time) {
+         && pyro_clock_monotonic () >= self->stop_time) {
     self->stats.discarded++;
     g_mutex_unlock (&self->lock);
     job_free (job);
@@ -210,7 +211,9 @@ wait_until (gpointer owner, gint64 time)
 
   g_mutex_lock (&self->lock);
   if (g_queue_is_empty (&self->jobs))
-    g_cond_wait_until (&self->wake, &self->lock, time);
+    g_cond_wait_until (&self->wake, &self->lock,
+                       g_get_monotonic_time () + time
+                           - pyro_clock_monotonic ());
   g_mutex_unlock (&self->lock);
 }
 
@@ -358,7 +361,7 @@ gboolean
 pyro_delivery_stop (PyroDelivery *self, gint64 deadline,
                     PyroDeliveryStats *stats)
 {
-  gint64 now = g_get_monotonic_time ();
+  gint64 now = pyro_clock_monotonic ();
   guint64 n_discarded;
 
   if (stats != NULL)

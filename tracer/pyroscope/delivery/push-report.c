@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "push-report.h"
+#include "kernel-clock.h"
 #include "log.h"
 
 /* Rejected profiles are spoken of at most this often: each has a reason of its
@@ -101,7 +102,7 @@ warn (PyroPushReport *report, const PyroPushOutcome *outcome)
 static void
 report_rejected (PyroPushReport *report, const PyroPushOutcome *outcome)
 {
-  gint64 now = g_get_monotonic_time ();
+  gint64 now = pyro_clock_monotonic ();
   g_autofree gchar *more = NULL;
 
   if (report->last_rejected != 0
@@ -128,7 +129,7 @@ pyro_push_report_outcome (PyroPushReport *report,
 {
   if (is_outage (outcome->status)) {
     if (!is_outage (report->state)) {
-      report->since = g_get_monotonic_time ();
+      report->since = pyro_clock_monotonic ();
       report->lost = 0;
     }
     if (!is_same_outage (report->state, outcome->status))
@@ -144,7 +145,7 @@ pyro_push_report_outcome (PyroPushReport *report,
                    "server at %s takes profiles again; %" G_GUINT64_FORMAT
                    " were not pushed in %.0f s",
                    report->target->display, report->lost,
-                   (g_get_monotonic_time () - report->since)
+                   (pyro_clock_monotonic () - report->since)
                        / (double)G_USEC_PER_SEC);
   report->state = PYRO_PUSH_TAKEN;
   if (outcome->status == PYRO_PUSH_REJECTED)

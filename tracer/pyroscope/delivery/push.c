@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "push.h"
+#include "kernel-clock.h"
 #include "network.h"
 
 #include <curl/curl.h>
@@ -165,7 +166,7 @@ perform (Transfer *transfer, PyroPushTick tick, gpointer user_data,
     }
     /* It encodes profiles and writes files: nothing that exit() waits for. */
     pyro_network_end ();
-    left = tick (user_data) - g_get_monotonic_time ();
+    left = tick (user_data) - pyro_clock_monotonic ();
     if (!pyro_network_begin (NULL))
       return FALSE;
     if (left <= 0) {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "pusher.h"
+#include "kernel-clock.h"
 #include "log.h"
 #include "profile/gzip.h"
 #include "profile/profile-split.h"
@@ -144,7 +145,7 @@ keep_up (gpointer user_data)
   gint64 stop_time = self->hooks.keep_up (self->hooks.owner);
 
   if (attempt->limit == G_MAXINT64 && stop_time != G_MAXINT64) {
-    gint64 now = g_get_monotonic_time ();
+    gint64 now = pyro_clock_monotonic ();
     gint64 n_left = (gint64)g_queue_get_length (&self->waiting) + 1;
 
     attempt->limit = now + (stop_time - now) / n_left;
@@ -157,7 +158,7 @@ static gboolean
 wait_for_retry (Attempt *attempt, const PyroPushOutcome *outcome)
 {
   PyroPusher *self = attempt->pusher;
-  gint64 until = g_get_monotonic_time ();
+  gint64 until = pyro_clock_monotonic ();
 
   if (!outcome->may_retry || outcome->retry_after > MAX_RETRY_WAIT)
     return FALSE;
@@ -175,7 +176,7 @@ wait_for_retry (Attempt *attempt, const PyroPushOutcome *outcome)
 
   while (TRUE) {
     gint64 limit = keep_up (attempt);
-    gint64 now = g_get_monotonic_time ();
+    gint64 now = pyro_clock_monotonic ();
 
     /* A stop does not wait for a server that is not there. */
     if (limit != G_MAXINT64
@@ -228,7 +229,7 @@ pyro_pusher_push_oldest (PyroPusher *self)
   Attempt attempt = { self, G_MAXINT64 };
   PyroPushOutcome worst = { PYRO_PUSH_TAKEN };
 
-  if (g_get_monotonic_time () < self->hold_until) {
+  if (pyro_clock_monotonic () < self->hold_until) {
     pyro_push_report_skipped (&self->report, 1);
     return FALSE;
   }
@@ -247,7 +248,7 @@ pyro_pusher_push_oldest (PyroPusher *self)
   }
 
   self->hold_until
-      = g_get_monotonic_time () + hold_after (&worst) * G_USEC_PER_SEC;
+      = pyro_clock_monotonic () + hold_after (&worst) * G_USEC_PER_SEC;
   if (may_log (self))
     pyro_push_report_outcome (&self->report, &worst);
   pyro_push_outcome_clear (&worst);

@@ -2,11 +2,10 @@
 
 #include "cpu-timer.h"
 
-#include <errno.h>
 #include <signal.h>
-#include <sys/syscall.h>
 #include <time.h>
-#include <unistd.h>
+
+#include "kernel-clock.h"
 
 #ifndef sigev_notify_thread_id
 #define sigev_notify_thread_id _sigev_un._tid
@@ -23,16 +22,27 @@ pyro_thread_clock (pid_t tid)
 gboolean
 pyro_thread_cpu_time (pid_t tid, guint64 *ns)
 {
-  struct timespec ts;
+  gint64 read_ns;
 
-  if (clock_gettime (pyro_thread_clock (tid), &ts) != 0)
+  if (!pyro_clock_read (pyro_thread_clock (tid), &read_ns))
     return FALSE;
-  *ns = (guint64)ts.tv_sec * NS_PER_S + (guint64)ts.tv_nsec;
+  *ns = (guint64)read_ns;
   return TRUE;
 }
 
-/* The raw calls: the C library's timer_create() wants to know the clock, and
- * its ids are pointers that a fork would leave behind. */
+gboolean
+pyro_process_cpu_time (guint64 *ns)
+{
+  gint64 read_ns;
+
+  if (!pyro_clock_read (CLOCK_PROCESS_CPUTIME_ID, &read_ns))
+    return FALSE;
+  *ns = (guint64)read_ns;
+  return TRUE;
+}
+
+/* The raw calls: the C library's timer_create() must know the clock, and its
+ * ids are pointers that a fork would leave behind. */
 gint
 pyro_cpu_timer_create (pid_t tid, gint signo, guint64 cookie, gint *timer_id)
 {
@@ -43,10 +53,8 @@ pyro_cpu_timer_create (pid_t tid, gint signo, guint64 cookie, gint *timer_id)
   event.sigev_value.sival_ptr = (void *)(guintptr)cookie;
   event.sigev_notify_thread_id = tid;
 
-  if (syscall (SYS_timer_create, pyro_thread_clock (tid), &event, timer_id)
-      != 0)
-    return errno;
-  return 0;
+  return (gint)-pyro_raw_syscall (SYS_timer_create, pyro_thread_clock (tid),
+                                  (long)&event, (long)timer_id, 0, 0, 0);
 }
 
 static struct timespec
@@ -62,7 +70,8 @@ pyro_cpu_timer_start (gint timer_id, guint64 first_ns, guint64 interval_ns)
   struct itimerspec spec = { .it_value = timespec_from_ns (MAX (first_ns, 1)),
                              .it_interval = timespec_from_ns (interval_ns) };
 
-  return syscall (SYS_timer_settime, timer_id, 0, &spec, NULL) == 0;
+  return pyro_raw_syscall (SYS_timer_settime, timer_id, 0, (long)&spec, 0, 0, 0)
+         == 0;
 }
 
 gboolean
@@ -70,7 +79,8 @@ pyro_cpu_timer_remaining (gint timer_id, guint64 *ns)
 {
   struct itimerspec spec;
 
-  if (syscall (SYS_timer_gettime, timer_id, &spec) != 0)
+  if (pyro_raw_syscall (SYS_timer_gettime, timer_id, (long)&spec, 0, 0, 0, 0)
+      != 0)
     return FALSE;
   *ns = (guint64)spec.it_value.tv_sec * NS_PER_S
         + (guint64)spec.it_value.tv_nsec;
@@ -80,5 +90,5 @@ pyro_cpu_timer_remaining (gint timer_id, guint64 *ns)
 void
 pyro_cpu_timer_delete (gint timer_id)
 {
-  syscall (SYS_timer_delete, timer_id);
+  pyro_raw_syscall (SYS_timer_delete, timer_id, 0, 0, 0, 0, 0);
 }

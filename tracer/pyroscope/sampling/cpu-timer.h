@@ -18,6 +18,9 @@ clockid_t pyro_thread_clock (pid_t tid);
 /* CPU time of TID in nanoseconds. FALSE: there is no such thread any more. */
 gboolean pyro_thread_cpu_time (pid_t tid, guint64 *ns);
 
+/* CPU time of all threads of this process, in nanoseconds. */
+gboolean pyro_process_cpu_time (guint64 *ns);
+
 /* Makes a timer that sends SIGNO with COOKIE to TID itself; it does not run
  * yet. Returns 0 and sets *TIMER_ID, or the errno: EAGAIN where
  * RLIMIT_SIGPENDING is used up, EINVAL where the thread is gone. */

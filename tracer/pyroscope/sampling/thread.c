@@ -10,6 +10,7 @@
 
 #include "control-block.h"
 #include "cpu-timer.h"
+#include "kernel-clock.h"
 
 #define NS_PER_S G_GINT64_CONSTANT (1000000000)
 
@@ -21,25 +22,57 @@
 #define MAX_ACCOUNT_WAIT_US 640000
 #define MAX_RETRY_WAIT_US 2560000
 
+/* A sample stands for a whole period, however short the time was until the
+ * first one; periods differ by 0.7 to 1.3. */
+#define N_PERIODS_AHEAD 3
+
 #define NEW_THREAD_NS (NS_PER_S / 1000)
 #define MAX_LOOKS 3
 
 /* A signal that is on its way: kernels tick with 100 Hz or more. */
 #define IN_FLIGHT_NS (NS_PER_S / 20)
 
-PyroThread *
-pyro_thread_new (pid_t tid)
+/* FALSE: it is gone. */
+static gboolean
+read_clock (PyroThread *thread, gint64 *ns)
 {
-  PyroThread *thread;
-  guint64 used_ns;
+  gint64 before = pyro_clock_monotonic ();
+  guint64 read_ns;
 
-  if (!pyro_thread_cpu_time (tid, &used_ns))
-    return NULL;
-  thread = g_new0 (PyroThread, 1);
+  if (!pyro_thread_cpu_time (thread->info.tid, &read_ns))
+    return FALSE;
+  *ns = pyro_bounded_clock_take (&thread->clock, (gint64)read_ns, before, 1,
+                                 &thread->impossible_ns);
+  return TRUE;
+}
+
+PyroThread *
+pyro_thread_new (pid_t tid, gint64 since)
+{
+  PyroThread *thread = g_new0 (PyroThread, 1);
+
   thread->info.tid = tid;
   thread->reason = PYRO_UNSAMPLED_START;
-  thread->clock_ns = (gint64)used_ns;
-  return thread;
+  pyro_bounded_clock_start (&thread->clock, 0, since);
+  if (read_clock (thread, &thread->clock_ns))
+    return thread;
+  g_free (thread);
+  return NULL;
+}
+
+void
+pyro_thread_start (PyroThread *thread)
+{
+  gint64 before = pyro_clock_monotonic ();
+  guint64 read_ns;
+
+  if (pyro_thread_cpu_time (thread->info.tid, &read_ns))
+    thread->clock_ns = (gint64)read_ns;
+  pyro_bounded_clock_start (&thread->clock, thread->clock_ns, before);
+  thread->impossible_ns = 0;
+  thread->base_ns = thread->told_ns = thread->clock_ns;
+  thread->reason = PYRO_UNSAMPLED_START;
+  thread->account_time = 0;
 }
 
 void
@@ -103,6 +136,15 @@ tell_lost (PyroThread *thread, const PyroThreadsSink *sink, gpointer data)
   thread->lost_weight = weight;
 }
 
+static void
+report_impossible (PyroThread *thread, const PyroThreadsSink *sink,
+                   gpointer data)
+{
+  if (thread->impossible_ns > 0 && sink != NULL)
+    sink->impossible (&thread->info, (guint64)thread->impossible_ns, data);
+  thread->impossible_ns = 0;
+}
+
 /* The first of the thread's turns that came after AFTER_NS, and not after
  * SAMPLE. What was before a turn that is forgotten is not known. */
 static guint64
@@ -116,7 +158,7 @@ find_turn (const PyroThread *thread, const PyroRawSample *sample,
   while (index > 0) {
     if (!pyro_turns_get (turns, index - 1, &turn))
       return index + 1;
-    if ((gint64)turn.ns < after_ns)
+    if ((gint64)turn.ns - thread->clock.jumps_ns < after_ns)
       break;
     index--;
   }
@@ -139,12 +181,14 @@ tell_before_turns (PyroThread *thread, PyroRawSample *sample,
 
   for (guint64 i = find_turn (thread, sample, next);
        i < sample->n_turns && sample->weight > 0; i++) {
-    gint64 n;
+    gint64 turn_ns, n;
 
-    if (!pyro_turns_get (thread->record.turns, i, &turn)
-        || (gint64)turn.ns < next)
+    if (!pyro_turns_get (thread->record.turns, i, &turn))
       continue;
-    n = MIN (1 + ((gint64)turn.ns - next) / interval, (gint64)sample->weight);
+    turn_ns = (gint64)turn.ns - thread->clock.jumps_ns;
+    if (turn_ns < next)
+      continue;
+    n = MIN (1 + (turn_ns - next) / interval, (gint64)sample->weight);
     tell_as (thread, PYRO_UNSAMPLED_TURNED, n * interval, (guint64)n,
              turn.label, sink, data);
     next += n * interval;
@@ -158,7 +202,9 @@ pyro_thread_drain (PyroThread *thread, gint64 now, const PyroThreadsSink *sink,
                    gpointer data)
 {
   PyroRawSample *sample;
+  gint64 limit_ns = 0;
 
+  report_impossible (thread, sink, data);
   if (thread->record.ring.data == NULL)
     return;
   if (now != 0 && now - thread->name_time >= NAME_INTERVAL_US) {
@@ -167,6 +213,14 @@ pyro_thread_drain (PyroThread *thread, gint64 now, const PyroThreadsSink *sink,
     pyro_proc_read_name (thread->info.tid, thread->info.name);
   }
   while ((sample = pyro_ring_peek (&thread->record.ring)) != NULL) {
+    if (limit_ns == 0)
+      limit_ns = pyro_bounded_clock_limit (&thread->clock)
+                 + N_PERIODS_AHEAD * (gint64)thread->record.interval_ns;
+    if (thread->told_ns + (gint64)sample->nanoseconds > limit_ns) {
+      thread->impossible_ns += (gint64)sample->nanoseconds;
+      pyro_ring_release (&thread->record.ring, sample);
+      continue;
+    }
     if (sample->n_turns > 0)
       tell_before_turns (thread, sample, sink, data);
     thread->told_ns += (gint64)sample->nanoseconds;
@@ -178,18 +232,19 @@ pyro_thread_drain (PyroThread *thread, gint64 now, const PyroThreadsSink *sink,
     pyro_ring_release (&thread->record.ring, sample);
   }
   tell_lost (thread, sink, data);
+  report_impossible (thread, sink, data);
 }
 
 void
 pyro_thread_tell_rest (PyroThread *thread, PyroUnsampledReason reason,
                        const PyroThreadsSink *sink, gpointer data)
 {
-  guint64 clock_ns;
+  gint64 clock_ns;
 
   pyro_thread_drain (thread, 0, sink, data);
-  if (pyro_thread_cpu_time (thread->info.tid, &clock_ns)
-      && (gint64)clock_ns > thread->told_ns)
-    tell (thread, reason, (gint64)clock_ns - thread->told_ns, 0, sink, data);
+  if (read_clock (thread, &clock_ns) && clock_ns > thread->told_ns)
+    tell (thread, reason, clock_ns - thread->told_ns, 0, sink, data);
+  report_impossible (thread, sink, data);
 }
 
 void
@@ -203,6 +258,10 @@ pyro_thread_tell_end (PyroThread *thread, const PyroThreadsSink *sink,
   for (; announcement != NULL; announcement = announcement->next_adopted)
     ended_ns = MAX (ended_ns, (gint64)__atomic_load_n (&announcement->ended_ns,
                                                        __ATOMIC_ACQUIRE));
+  ended_ns = pyro_bounded_clock_take (&thread->clock, ended_ns,
+                                      pyro_clock_monotonic (), 1,
+                                      &thread->impossible_ns);
+  report_impossible (thread, sink, data);
   if (!thread->armed) {
     if (ended_ns > thread->told_ns)
       tell (thread, thread->reason, ended_ns - thread->told_ns, 0, sink, data);
@@ -282,7 +341,7 @@ pyro_thread_change_period (PyroThread *thread, PyroTimerPlan *plan,
   guint64 interval
       = nominal * 7 / 10 + next_random (plan) % (nominal * 6 / 10 + 1);
   guint64 first = 1 + next_random (plan) % interval;
-  guint64 clock_ns;
+  gint64 clock_ns;
 
   if (!from_anew) {
     guint64 before = thread->record.interval_ns;
@@ -293,8 +352,8 @@ pyro_thread_change_period (PyroThread *thread, PyroTimerPlan *plan,
       return TRUE;
     first = first + interval - before;
   }
-  if (pyro_thread_cpu_time (thread->info.tid, &clock_ns)) {
-    thread->next_ns = (gint64)(clock_ns + first);
+  if (read_clock (thread, &clock_ns)) {
+    thread->next_ns = clock_ns + (gint64)first;
     thread->counted_ns = thread->told_ns;
   }
   __atomic_store_n (&thread->record.interval_ns, interval, __ATOMIC_RELAXED);
@@ -437,7 +496,7 @@ pyro_thread_is_replaced (PyroThread *thread)
   if (thread->armed)
     return !pyro_cpu_timer_remaining (thread->timer_id, &ns);
   return pyro_thread_cpu_time (thread->info.tid, &ns)
-         && (gint64)ns < thread->clock_ns;
+         && (gint64)ns - thread->clock.jumps_ns < thread->clock_ns;
 }
 
 gboolean
@@ -470,16 +529,14 @@ gboolean
 pyro_thread_check (PyroThread *thread, gint64 now, PyroTimerPlan *plan,
                    const PyroThreadsSink *sink, gpointer data)
 {
-  guint64 clock;
   gint64 clock_ns;
 
-  if (!pyro_thread_cpu_time (thread->info.tid, &clock)) {
+  if (!read_clock (thread, &clock_ns)) {
     /* Gone: the next scan sees it. Its clock is known from its samples. */
     pyro_thread_drain (thread, now, sink, data);
     thread->clock_ns = MAX (thread->clock_ns, thread->told_ns);
     return TRUE;
   }
-  clock_ns = (gint64)clock;
   if (clock_ns < thread->clock_ns)
     return FALSE;
   thread->busy_ns = clock_ns - thread->clock_ns;

@@ -9,6 +9,7 @@
 #pragma once
 
 #include "announcement.h"
+#include "bounded-clock.h"
 #include "thread-record.h"
 #include "threads.h"
 
@@ -24,7 +25,9 @@ typedef struct {
   /* On the thread's own CPU clock. Whatever is told of the thread, with a
    * stack or without, moves TOLD_NS on; what is missing to the clock has still
    * to be told. */
-  gint64 base_ns; /* where the session began to count */
+  PyroBoundedClock clock;
+  gint64 impossible_ns; /* of its steps, not yet reported */
+  gint64 base_ns;       /* where the session began to count */
   gint64 told_ns;
   gint64 clock_ns; /* at the last check */
   gint64 busy_ns;  /* between the last two checks */
@@ -56,8 +59,11 @@ typedef enum {
 } PyroArmResult;
 
 /* NULL: there is no such thread any more. Its CPU time so far is still to be
- * told. */
-PyroThread *pyro_thread_new (pid_t tid);
+ * told, as far as it can have used it since SINCE (monotonic, microseconds). */
+PyroThread *pyro_thread_new (pid_t tid, gint64 since);
+
+/* Begins to count from what its clock says now. */
+void pyro_thread_start (PyroThread *thread);
 
 /* Only when the thread is gone, or its record was never shown to a handler. */
 void pyro_thread_free (PyroThread *thread);

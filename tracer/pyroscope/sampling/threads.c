@@ -5,11 +5,12 @@
 #include <errno.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "announcement.h"
+#include "bounded-clock.h"
 #include "cpu-timer.h"
+#include "kernel-clock.h"
 #include "slots.h"
 #include "thread-record.h"
 #include "thread.h"
@@ -49,6 +50,9 @@ struct _PyroThreads {
 
   /* The balance of the process: what its clock shows beyond what is known of
    * its threads. */
+  PyroBoundedClock process_clock;
+  guint n_cpus;
+  gint64 start_time; /* of the run, monotonic, microseconds */
   gint64 process_base_ns;
   gint64 told_of_gone_ns; /* of threads that are gone, while they lived */
   gint64 told_unseen_ns;
@@ -97,13 +101,35 @@ is_gone (pid_t tid)
 }
 
 static gint64
-process_cpu_time (void)
+process_cpu_time (PyroThreads *threads, const PyroThreadsSink *sink,
+                  gpointer data)
 {
-  struct timespec ts;
+  const PyroThreadInfo nobody = { 0 };
+  gint64 before = pyro_clock_monotonic ();
+  gint64 ns, impossible_ns = 0;
+  guint64 read_ns;
 
-  if (clock_gettime (CLOCK_PROCESS_CPUTIME_ID, &ts) != 0)
-    return 0;
-  return (gint64)ts.tv_sec * NS_PER_S + ts.tv_nsec;
+  if (!pyro_process_cpu_time (&read_ns))
+    return threads->process_clock.last_ns;
+  ns = pyro_bounded_clock_take (&threads->process_clock, (gint64)read_ns,
+                                before, threads->n_cpus, &impossible_ns);
+  if (impossible_ns > 0)
+    sink->impossible (&nobody, (guint64)impossible_ns, data);
+  return ns;
+}
+
+static void
+start_process_clock (PyroThreads *threads)
+{
+  gint64 before = pyro_clock_monotonic ();
+  guint64 read_ns = 0;
+
+  pyro_process_cpu_time (&read_ns);
+  pyro_bounded_clock_start (&threads->process_clock, (gint64)read_ns, before);
+  threads->process_base_ns = (gint64)read_ns;
+  threads->start_time = before;
+  /* Also those that are offline now. */
+  threads->n_cpus = (guint)MAX (sysconf (_SC_NPROCESSORS_CONF), 1);
 }
 
 /* timers */
@@ -161,15 +187,15 @@ pyro_threads_set_main_stack (PyroThreads *threads, guintptr low, guintptr high)
 }
 
 /* It is armed when its announcements are known: what it used until then is told
- * with its label. */
+ * with its label. It can have used it only since SINCE. */
 static PyroThread *
-discover (PyroThreads *threads, pid_t tid)
+discover (PyroThreads *threads, pid_t tid, gint64 since)
 {
   PyroThread *thread;
 
   if (g_hash_table_size (threads->by_tid) >= PYRO_MAX_THREADS)
     return NULL; /* its time is told as UNSEEN */
-  thread = pyro_thread_new (tid);
+  thread = pyro_thread_new (tid, since);
   if (thread == NULL)
     return NULL;
   if (!pyro_slots_take (&thread->record)) {
@@ -181,7 +207,7 @@ discover (PyroThreads *threads, pid_t tid)
   if (tid == getpid ())
     set_main_stack (threads, thread);
   if (threads->starting)
-    thread->base_ns = thread->told_ns = thread->clock_ns;
+    pyro_thread_start (thread);
   return thread;
 }
 
@@ -208,10 +234,11 @@ replace (PyroThreads *threads, PyroThread *old, const PyroThreadsSink *sink,
 {
   PyroAnnouncement *announcements = g_steal_pointer (&old->announcements);
   pid_t tid = old->info.tid;
+  gint64 since = old->clock.time;
   PyroThread *thread;
 
   bury (threads, old, sink, data);
-  thread = discover (threads, tid);
+  thread = discover (threads, tid, since);
   while (announcements != NULL) {
     PyroAnnouncement *next = announcements->next_adopted;
 
@@ -232,12 +259,22 @@ tell_of_unmet (PyroThreads *threads, const PyroAnnouncement *announcement,
                const PyroThreadsSink *sink, gpointer data)
 {
   const PyroThreadInfo info = { .tid = announcement->tid };
+  PyroBoundedClock clock;
+  gint64 used_ns, impossible_ns = 0;
 
   if (announcement->ended_ns == 0)
     return;
-  threads->told_of_gone_ns += (gint64)announcement->ended_ns;
-  if (sink != NULL)
-    sink->unsampled (&info, PYRO_UNSAMPLED_START, announcement->ended_ns, 0,
+  pyro_bounded_clock_start (&clock, 0, threads->start_time);
+  used_ns
+      = pyro_bounded_clock_take (&clock, (gint64)announcement->ended_ns,
+                                 pyro_clock_monotonic (), 1, &impossible_ns);
+  threads->told_of_gone_ns += used_ns;
+  if (sink == NULL)
+    return;
+  if (impossible_ns > 0)
+    sink->impossible (&info, (guint64)impossible_ns, data);
+  else
+    sink->unsampled (&info, PYRO_UNSAMPLED_START, (guint64)used_ns, 0,
                      pyro_announcement_get_label (announcement), data);
 }
 
@@ -253,7 +290,7 @@ take_announcements (PyroThreads *threads, const PyroThreadsSink *sink,
     PyroThread *thread = find (threads, announcement->tid);
 
     if (thread == NULL) {
-      thread = discover (threads, announcement->tid);
+      thread = discover (threads, announcement->tid, threads->start_time);
       found |= thread != NULL;
     } else if (thread->announcements != announcement
                && pyro_thread_is_replaced (thread)) {
@@ -299,7 +336,7 @@ bury_the_gone (PyroThreads *threads, const PyroThreadsSink *sink, gpointer data)
 static gboolean
 scan (PyroThreads *threads, const PyroThreadsSink *sink, gpointer data)
 {
-  gint64 begin = g_get_monotonic_time ();
+  gint64 begin = pyro_clock_monotonic ();
   guint n_new = 0;
 
   g_array_set_size (threads->tids, 0);
@@ -310,7 +347,7 @@ scan (PyroThreads *threads, const PyroThreadsSink *sink, gpointer data)
 
       if (thread != NULL)
         thread->seen = TRUE;
-      else if (discover (threads, tid) != NULL)
+      else if (discover (threads, tid, threads->start_time) != NULL)
         g_array_index (threads->tids, pid_t, n_new++) = tid;
     }
   }
@@ -324,7 +361,7 @@ scan (PyroThreads *threads, const PyroThreadsSink *sink, gpointer data)
       arm (threads, thread, sink, data);
   }
   bury_the_gone (threads, sink, data);
-  threads->scan_time = g_get_monotonic_time ();
+  threads->scan_time = pyro_clock_monotonic ();
   threads->scan_cost = threads->scan_time - begin;
   return n_new > 0;
 }
@@ -416,7 +453,7 @@ check (PyroThreads *threads, gint64 now, const PyroThreadsSink *sink,
        gpointer data)
 {
   /* Read first: what threads use meanwhile is theirs. */
-  gint64 process_ns = process_cpu_time ();
+  gint64 process_ns = process_cpu_time (threads, sink, data);
   g_autoptr (GPtrArray) replaced = g_ptr_array_new ();
   GHashTableIter iter;
   gpointer value;
@@ -547,25 +584,18 @@ pyro_threads_start (PyroThreads *threads, guint rate)
   threads->plan.signo = 0;
   read_limit (threads);
 
-  threads->process_base_ns = process_cpu_time ();
+  start_process_clock (threads);
   threads->told_of_gone_ns = threads->told_unseen_ns = 0;
   /* Threads that an earlier run left: the dead ones go with the scan. */
   g_hash_table_iter_init (&iter, threads->by_tid);
   while (g_hash_table_iter_next (&iter, NULL, &value)) {
-    PyroThread *thread = value;
-    guint64 clock_ns;
-
-    if (pyro_thread_cpu_time (thread->info.tid, &clock_ns))
-      thread->clock_ns = (gint64)clock_ns;
-    thread->base_ns = thread->told_ns = thread->clock_ns;
-    thread->reason = PYRO_UNSAMPLED_START;
-    thread->account_time = 0;
+    pyro_thread_start (value);
   }
   threads->account_time = 0;
   threads->starting = TRUE;
   scan (threads, NULL, NULL);
   threads->starting = FALSE;
-  threads->check_time = g_get_monotonic_time ();
+  threads->check_time = pyro_clock_monotonic ();
 }
 
 void

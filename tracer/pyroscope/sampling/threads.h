@@ -46,6 +46,8 @@ typedef struct {
                      guint64 ns, guint64 weight, guint64 label, gpointer data);
   /* A handler missed a copy of the code around PC. NULL: nobody cares. */
   void (*wanted_code) (guintptr pc, gpointer data);
+  /* A CPU clock showed NS more than can have passed: left out. */
+  void (*impossible) (const PyroThreadInfo *thread, guint64 ns, gpointer data);
 } PyroThreadsSink;
 
 PyroThreads *pyro_threads_new (void);

@@ -13,6 +13,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "kernel-clock.h"
+
 #define COPY_SIZE (128u * 1024)
 
 /* A build-id note comes first or nearly so. */
@@ -82,15 +84,11 @@ void
 pyro_loader_fork_prepare (void)
 {
   const struct timespec moment = { .tv_nsec = 100 * 1000 };
-  struct timespec until;
+  gint64 until_ns = pyro_clock_real () + FORK_WAIT_NS;
+  struct timespec until = { .tv_sec = (time_t)(until_ns / 1000000000),
+                            .tv_nsec = until_ns % 1000000000 };
 
   __atomic_add_fetch (&n_forks, 1, __ATOMIC_SEQ_CST);
-  clock_gettime (CLOCK_REALTIME, &until);
-  until.tv_nsec += FORK_WAIT_NS;
-  if (until.tv_nsec >= 1000000000) {
-    until.tv_nsec -= 1000000000;
-    until.tv_sec++;
-  }
   while (__atomic_load_n (&n_guests, __ATOMIC_SEQ_CST) > 0 && !is_past (&until))
     nanosleep (&moment, NULL);
   if (pthread_mutex_timedlock (&gate, &until) != 0)

@@ -74,7 +74,16 @@ on_unsampled (const PyroThreadInfo *thread, PyroUnsampledReason reason,
   sampler->all.unsampled_ns[reason] += ns;
 }
 
-static const PyroThreadsSink sink = { on_sample, on_unsampled };
+static void
+on_impossible (const PyroThreadInfo *thread, guint64 ns, gpointer data)
+{
+  Sampler *sampler = data;
+
+  get (sampler, thread->tid)->impossible_ns += ns;
+  sampler->all.impossible_ns += ns;
+}
+
+static const PyroThreadsSink sink = { on_sample, on_unsampled, on_impossible };
 
 void
 announce (PyroAnnouncement *announcement, const guint64 *label,

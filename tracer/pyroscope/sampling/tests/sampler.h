@@ -24,6 +24,7 @@ typedef struct {
   guint64 last_label;
   guint64 last_unsampled_label;
   guint64 unsampled_ns[PYRO_UNSAMPLED_N_REASONS];
+  guint64 impossible_ns;
   guint64 label_ns[ACCOUNT_LABELS]; /* with these label words, in all */
   gchar name[PYRO_THREAD_NAME_SIZE];
 } Account;
