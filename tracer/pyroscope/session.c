@@ -510,7 +510,7 @@ pyro_session_new (const PyroSettings *settings, GError **error)
   session->delivery = pyro_delivery_new (settings);
 
   result = pyro_own_thread_create (&session->thread, COLLECTOR_STACK_SIZE,
-                                   collect, session);
+                                   PYRO_OWN_THREAD_PROMPT, collect, session);
   if (result != 0) {
     g_set_error (error, G_THREAD_ERROR, G_THREAD_ERROR_AGAIN,
                  "the collector's thread cannot be made: %s",

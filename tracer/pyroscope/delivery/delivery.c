@@ -258,7 +258,8 @@ run (void *data)
 static void
 start_thread (PyroDelivery *self)
 {
-  gint code = pyro_own_thread_create (&self->thread, STACK_BYTES, run, self);
+  gint code = pyro_own_thread_create (&self->thread, STACK_BYTES,
+                                      PYRO_OWN_THREAD_IN_BEHIND, run, self);
 
   self->has_thread = code == 0;
   if (code != 0 && !self->told_no_thread) {

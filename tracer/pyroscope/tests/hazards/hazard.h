@@ -30,6 +30,7 @@ extern const Hazard process_hazards[];
 extern const Hazard module_hazards[];
 extern const Hazard end_hazards[];
 extern const Hazard call_hazards[];
+extern const Hazard scheduling_hazards[];
 
 /* How long a case goes on, and where its files go. */
 extern double hazard_seconds;

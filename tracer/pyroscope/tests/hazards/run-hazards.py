@@ -98,6 +98,13 @@ CASES = {
     "throws": 1,
     "starts-and-stops": 1,
     "starts-and-stops-pipelines": 1,
+    "real-time-first": 1,
+    "pinned-first": 1,
+    "batch-first": 1,
+    "nice-first": 1,
+    "urgent-first": 1,
+    "deadline-first": 1,
+    "bound-process": 1,
 }
 
 
