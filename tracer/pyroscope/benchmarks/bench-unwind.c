@@ -118,8 +118,9 @@ make_records (void)
   for (i = 0; i < MAX_THREADS; i++) {
     PyroThreadRecord *record = g_new0 (PyroThreadRecord, 1);
 
-    record->ring.data = g_malloc0 (RING_SIZE);
-    record->ring.capacity = RING_SIZE;
+    record->ring = g_new0 (PyroRing, 1);
+    record->ring->data = g_malloc0 (RING_SIZE);
+    record->ring->capacity = RING_SIZE;
     record->slot = i;
     record->generation = 1;
     pyro_thread_records[i] = record;
@@ -164,20 +165,20 @@ measure_handler (Sample *sample, ucontext_t *context)
   if (record->stack_high == 0)
     find_own_stack (record, context);
   sample->ticks[HANDLER] = time_handler (record, context);
-  raw = pyro_ring_peek (&record->ring);
+  raw = pyro_ring_peek (record->ring);
   sample->frames[HANDLER] = sample->frames[HANDLER_WARM] = raw->depth;
   sample->complete[HANDLER]
       = raw->end == PYRO_STACK_COMPLETE
         && pyro_test_is_thread_start (raw->pcs[raw->depth - 1]);
   sample->rescued = (raw->flags & PYRO_SAMPLE_RESCUED) != 0;
-  pyro_ring_release (&record->ring, raw);
+  pyro_ring_release (record->ring, raw);
 
   sample->ticks[HANDLER_WARM] = G_MAXUINT64;
   for (i = 0; i < N_WARM; i++) {
     guint64 taken = time_handler (record, context);
 
     sample->ticks[HANDLER_WARM] = MIN (sample->ticks[HANDLER_WARM], taken);
-    pyro_ring_release (&record->ring, pyro_ring_peek (&record->ring));
+    pyro_ring_release (record->ring, pyro_ring_peek (record->ring));
   }
 }
 

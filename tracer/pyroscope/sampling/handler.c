@@ -154,6 +154,7 @@ take_sample (PyroThreadRecord *record, const siginfo_t *info,
   PyroUnwindSources sources = { .tables = pyro_modules_published (),
                                 .map = pyro_memory_map_published (),
                                 .cache = &record->unwind_cache };
+  PyroRing *ring = __atomic_load_n (&record->ring, __ATOMIC_ACQUIRE);
   PyroRawSample *sample;
   PyroRegisters regs;
 
@@ -165,7 +166,7 @@ take_sample (PyroThreadRecord *record, const siginfo_t *info,
   if (info->si_overrun > 0)
     weight += (uint32_t)info->si_overrun;
 
-  sample = pyro_ring_reserve (&record->ring);
+  sample = pyro_ring_reserve (ring);
   if (sample == NULL) {
     __atomic_store_n (&record->lost_weight, record->lost_weight + weight,
                       __ATOMIC_RELAXED);
@@ -179,7 +180,7 @@ take_sample (PyroThreadRecord *record, const siginfo_t *info,
   sample->moment = pyro_module_moment (sources.tables);
   sample->weight = weight;
   sample->nanoseconds = weight * interval;
-  pyro_ring_commit (&record->ring, sample);
+  pyro_ring_commit (ring, sample);
 }
 
 /* Another program part's signal, on the number that we took: whoever handled

@@ -14,7 +14,7 @@
 #include "unwinding/unwind-cache.h"
 
 typedef struct {
-  PyroRing ring;
+  PyroRing *ring; /* a larger one may come in its place */
   /* A word of the sampled thread's own that is copied into each sample; this
    * room does not know what it means. NULL: the word is 0. */
   const uint64_t *label;

@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <signal.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #include "control-block.h"
@@ -84,8 +83,7 @@ pyro_thread_free (PyroThread *thread)
     thread->announcements = announcement->next_adopted;
     announcement->release (announcement);
   }
-  if (thread->record.ring.data != NULL)
-    munmap (thread->record.ring.data, thread->record.ring.capacity);
+  pyro_rings_clear (&thread->rings);
   g_free (thread);
 }
 
@@ -202,23 +200,24 @@ pyro_thread_drain (PyroThread *thread, gint64 now, const PyroThreadsSink *sink,
                    gpointer data)
 {
   PyroRawSample *sample;
+  PyroRing *ring;
   gint64 limit_ns = 0;
 
   report_impossible (thread, sink, data);
-  if (thread->record.ring.data == NULL)
+  if (thread->rings.n == 0)
     return;
   if (now != 0 && now - thread->name_time >= NAME_INTERVAL_US) {
     /* Threads are named after they begin, pool threads again and again. */
     thread->name_time = now;
     pyro_proc_read_name (thread->info.tid, thread->info.name);
   }
-  while ((sample = pyro_ring_peek (&thread->record.ring)) != NULL) {
+  while ((sample = pyro_rings_peek (&thread->rings, &ring)) != NULL) {
     if (limit_ns == 0)
       limit_ns = pyro_bounded_clock_limit (&thread->clock)
                  + N_PERIODS_AHEAD * (gint64)thread->record.interval_ns;
     if (thread->told_ns + (gint64)sample->nanoseconds > limit_ns) {
       thread->impossible_ns += (gint64)sample->nanoseconds;
-      pyro_ring_release (&thread->record.ring, sample);
+      pyro_ring_release (ring, sample);
       continue;
     }
     if (sample->n_turns > 0)
@@ -229,7 +228,7 @@ pyro_thread_drain (PyroThread *thread, gint64 now, const PyroThreadsSink *sink,
       sample->label = label_now (thread);
     if (sink != NULL && sample->weight > 0)
       sink->sample (&thread->info, sample, data);
-    pyro_ring_release (&thread->record.ring, sample);
+    pyro_ring_release (ring, sample);
   }
   tell_lost (thread, sink, data);
   report_impossible (thread, sink, data);
@@ -360,27 +359,13 @@ pyro_thread_change_period (PyroThread *thread, PyroTimerPlan *plan,
   return pyro_cpu_timer_start (thread->timer_id, first, interval);
 }
 
-static gboolean
-ensure_ring (PyroThread *thread, guint rate)
+gboolean
+pyro_thread_fit_ring (PyroThread *thread, guint rate)
 {
-  PyroRing *ring = &thread->record.ring;
-  /* Half a second of samples of a usual size: the collector reads every 20 ms,
-   * but may be kept waiting by the loader's lock or a busy machine. */
-  gsize wanted = (gsize)rate * 512 / 2;
-  gsize capacity = 16384;
-  gpointer memory;
+  PyroRing *ring = pyro_rings_get (&thread->rings, rate);
 
-  if (ring->data != NULL)
-    return TRUE;
-  while (capacity < wanted)
-    capacity *= 2;
-  memory = mmap (NULL, capacity, PROT_READ | PROT_WRITE,
-                 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-  if (memory == MAP_FAILED)
-    return FALSE;
-  ring->capacity = capacity;
-  ring->data = memory;
-  return TRUE;
+  __atomic_store_n (&thread->record.ring, ring, __ATOMIC_RELEASE);
+  return ring != NULL;
 }
 
 static gboolean
@@ -456,11 +441,11 @@ pyro_thread_arm (PyroThread *thread, PyroTimerPlan *plan,
   }
 
   plan->generation = plan->generation % 0xffffff + 1;
-  error = ensure_ring (thread, plan->rate) ? pyro_cpu_timer_create (
+  error = pyro_thread_fit_ring (thread, plan->rate) ? pyro_cpu_timer_create (
               thread->info.tid, plan->signo,
               pyro_cookie (thread->record.slot, plan->generation),
               &thread->timer_id)
-                                           : ENOMEM;
+                                                    : ENOMEM;
   if (error != 0) {
     thread->reason = PYRO_UNSAMPLED_NO_TIMER;
     return error == EAGAIN ? PYRO_ARM_SHORT : PYRO_ARM_REFUSED;

@@ -10,12 +10,14 @@
 
 #include "announcement.h"
 #include "bounded-clock.h"
+#include "rings.h"
 #include "thread-record.h"
 #include "threads.h"
 
 typedef struct {
   PyroThreadRecord record; /* first: a slot leads to the thread */
   PyroThreadInfo info;
+  PyroRings rings;
   PyroAnnouncement *announcements; /* by next_adopted */
   gint timer_id;
   gboolean armed;
@@ -82,6 +84,10 @@ void pyro_thread_disarm (PyroThread *thread, PyroUnsampledReason reason);
  * thread is gone, and another one has its id. */
 gboolean pyro_thread_change_period (PyroThread *thread, PyroTimerPlan *plan,
                                     gboolean from_anew);
+
+/* Its ring holds what comes at RATE until the collector reads it. FALSE: it has
+ * none. */
+gboolean pyro_thread_fit_ring (PyroThread *thread, guint rate);
 
 /* The thread with this id is not the one that the record was made for. */
 gboolean pyro_thread_is_replaced (PyroThread *thread);

@@ -609,8 +609,10 @@ pyro_threads_set_rate (PyroThreads *threads, guint rate)
   while (g_hash_table_iter_next (&iter, NULL, &value)) {
     PyroThread *thread = value;
 
-    if (thread->armed)
-      pyro_thread_change_period (thread, &threads->plan, TRUE);
+    if (!thread->armed)
+      continue;
+    pyro_thread_fit_ring (thread, rate);
+    pyro_thread_change_period (thread, &threads->plan, TRUE);
   }
 }
 

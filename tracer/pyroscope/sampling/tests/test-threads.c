@@ -12,6 +12,7 @@
 
 #include "sampler.h"
 #include "sampling/cpu-timer.h"
+#include "sampling/thread-record.h"
 
 /* A thread that works, then waits until it may end. */
 typedef struct {
@@ -295,6 +296,31 @@ child_few_timers (void)
   sampler_free (sampler);
 }
 
+/* Twenty samples a second fit the smallest ring; a thousand do not. */
+static void
+child_rate_raised (void)
+{
+  Sampler *sampler = sampler_new (20);
+  Worker worker = { .ms = 1200 };
+  const PyroThreadRecord *record;
+  const Account *account;
+
+  begin (&worker);
+  sampler_run (sampler, 200, NULL);
+  pyro_threads_set_rate (sampler->threads, 1000);
+  for (guint i = 0; (record = pyro_thread_records[i]) != NULL; i++)
+    g_assert_cmpuint (record->ring->capacity, >=, 1000 * 512 / 2);
+  sampler_run (sampler, 10000, &worker.done);
+  sampler_run (sampler, 50, NULL);
+  account = sampler_get (sampler, worker.tid);
+  g_assert_cmpuint (account->unsampled_ns[PYRO_UNSAMPLED_LOST], ==, 0);
+  assert_about (account_sum (account), worker.clock_ns, 130 * MS);
+  pyro_threads_set_rate (sampler->threads, 20);
+  end (&worker);
+  sampler_stop (sampler);
+  sampler_free (sampler);
+}
+
 static void
 child_no_timers (void)
 {
@@ -573,6 +599,7 @@ main (int argc, char **argv)
   ADD ("a thread id is used again by an announced thread",
        child_reuse_announced);
   ADD ("the busiest threads have the timers", child_few_timers);
+  ADD ("rings fit a rate that is raised", child_rate_raised);
   ADD ("without timers the time is told", child_no_timers);
   ADD ("a thread that blocks all signals is told", child_blocked);
   ADD ("a thread that blocks all signals later is told", child_blocks_later);

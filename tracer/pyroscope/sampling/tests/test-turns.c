@@ -88,9 +88,9 @@ burn_until (guint64 end_ns)
 static void
 burn_until_sampled (const PyroThreadRecord *record)
 {
-  guint64 head = __atomic_load_n (&record->ring.head, __ATOMIC_RELAXED);
+  guint64 head = __atomic_load_n (&record->ring->head, __ATOMIC_RELAXED);
 
-  while (__atomic_load_n (&record->ring.head, __ATOMIC_RELAXED) == head)
+  while (__atomic_load_n (&record->ring->head, __ATOMIC_RELAXED) == head)
     spin (100);
 }
 
