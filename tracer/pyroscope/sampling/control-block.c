@@ -103,7 +103,9 @@ run_probe (gsize stack_size, Probe *result)
 {
   pthread_t thread;
 
-  if (pyro_own_thread_create (&thread, stack_size, probe, result) != 0)
+  if (pyro_own_thread_create (&thread, stack_size, PYRO_OWN_THREAD_PROMPT,
+                              probe, result)
+      != 0)
     return FALSE;
   pthread_join (thread, NULL);
   return result->is_read;

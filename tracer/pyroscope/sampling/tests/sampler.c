@@ -83,7 +83,9 @@ on_impossible (const PyroThreadInfo *thread, guint64 ns, gpointer data)
   sampler->all.impossible_ns += ns;
 }
 
-static const PyroThreadsSink sink = { on_sample, on_unsampled, on_impossible };
+static const PyroThreadsSink sink = { .sample = on_sample,
+                                      .unsampled = on_unsampled,
+                                      .impossible = on_impossible };
 
 void
 announce (PyroAnnouncement *announcement, const guint64 *label,

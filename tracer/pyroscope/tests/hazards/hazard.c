@@ -106,9 +106,9 @@ static const Hazard *
 find (const char *name)
 {
   static const Hazard *const all[]
-      = { signal_hazards,  thread_hazards, stack_hazards, memory_hazards,
-          limit_hazards,   process_hazards, module_hazards, end_hazards,
-          call_hazards,    scheduling_hazards };
+      = { signal_hazards, thread_hazards,    stack_hazards,  memory_hazards,
+          limit_hazards,  process_hazards,   module_hazards, end_hazards,
+          call_hazards,   scheduling_hazards };
 
   for (size_t i = 0; i < G_N_ELEMENTS (all); i++)
     for (const Hazard *hazard = all[i]; hazard->name != NULL; hazard++)
