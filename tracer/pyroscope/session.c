@@ -20,7 +20,9 @@
 #include "sampling/cpu-timer.h"
 #include "sampling/handler.h"
 #include "sampling/signal-choice.h"
+#include "sampling/signal-taking.h"
 #include "sampling/threads.h"
+#include "signal-imports.h"
 #include "unwinding/memory-map.h"
 #include "unwinding/modules.h"
 #include "unwinding/reference-libunwind.h"
@@ -275,20 +277,40 @@ take_signal (PyroSession *session)
   pyro_threads_set_signal (kept.threads, signo, &sink, session);
 }
 
+/* The application installed handlers for signals that we used. */
+static void
+hand_signals_over (gint in_use)
+{
+  for (gint signo = 1; pyro_signal_can_be_ours (signo); signo++) {
+    if (signo == in_use || !pyro_signal_is_leaving (signo)
+        || pyro_threads_have_pending (kept.threads, signo))
+      continue;
+    pyro_signal_hand_over (signo);
+  }
+}
+
 /* Somebody put another handler or the default over ours: leave it there and
  * go on with another signal. */
 static void
 look_after_signal (PyroSession *session, gint64 now)
 {
-  if (now < session->signal_time)
+  gboolean is_leaving
+      = session->signo != 0 && pyro_signal_is_leaving (session->signo);
+
+  hand_signals_over (session->signo);
+  if (now < session->signal_time && !is_leaving)
     return;
-  if (session->signo != 0 && pyro_signal_is_ours (session->signo)) {
+  if (!is_leaving && session->signo != 0
+      && pyro_signal_is_ours (session->signo)) {
     if (now - session->signal_since > SIGNAL_LASTS_US)
       session->signal_wait = MIN_SIGNAL_CHECK_US;
   } else {
     gboolean had_one = session->signo != 0;
 
+    if (had_one && !is_leaving)
+      pyro_signal_lost (session->signo);
     take_signal (session);
+    hand_signals_over (session->signo);
     session->signal_since = now;
     session->signal_wait = MIN (session->signal_wait * 2, MAX_SIGNAL_CHECK_US);
     if (had_one)
@@ -399,6 +421,7 @@ begin (PyroSession *session)
 
   pyro_control_block_learn ();
   pyro_handler_set_unwinder (unwind);
+  pyro_signal_set_collector (&wakeup);
   take_signal (session);
   session->signal_wait = MIN_SIGNAL_CHECK_US;
   pyro_threads_update (kept.threads, pyro_clock_monotonic (), &sink, session);
@@ -474,6 +497,8 @@ collect (void *data)
   tick (session);
   pyro_threads_stop (kept.threads, pyro_clock_monotonic (), &sink, session);
   pyro_unloads_watch (FALSE);
+  pyro_signal_set_collector (NULL);
+  hand_signals_over (0);
   end_interval (session, pyro_clock_monotonic ());
   __atomic_store_n (&kept.in_use, FALSE, __ATOMIC_RELEASE);
   return NULL;
@@ -503,6 +528,7 @@ pyro_session_new (const PyroSettings *settings, GError **error)
                          "later");
     return NULL;
   }
+  pyro_signal_imports_add ();
   session = g_new0 (PyroSession, 1);
   session->settings = pyro_settings_copy (settings);
   session->encoder = pyro_cpu_encoder_new (
@@ -595,6 +621,7 @@ pyro_session_fork_child (PyroSession *session)
   pyro_interposition_fork_child ();
   pyro_nodes_fork_done (TRUE);
   pyro_threads_forget ();
+  pyro_signal_fork_child ();
   memset (&kept, 0, sizeof kept);
   pyro_delivery_fork_child ();
   pyro_unloads_fork_child ();

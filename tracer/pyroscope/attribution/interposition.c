@@ -4,6 +4,7 @@
 
 #include <dlfcn.h>
 #include <errno.h>
+#include <string.h>
 
 #include <gst/gst.h>
 
@@ -22,7 +23,9 @@ static gboolean begun;
 
 static void *wrapped_dlopen (const char *file, int mode);
 
-static const PyroImport imports[] = {
+#define MAX_ADDED 40
+
+static const PyroImport own_imports[] = {
 #define IMPORT(function, wrapper)                            \
   {                                                          \
 #function, (gpointer)function, (gpointer)(wrapper), NULL \
@@ -38,6 +41,23 @@ static const PyroImport imports[] = {
 #undef IMPORT
   { "dlopen", (gpointer)dlopen, (gpointer)wrapped_dlopen, "libgmodule-2.0.so" },
 };
+
+static struct {
+  PyroImport list[G_N_ELEMENTS (own_imports) + MAX_ADDED];
+  guint n;
+} all;
+
+void
+pyro_interposition_add (const PyroImport *imports, guint n)
+{
+  if (all.n != 0 || n > MAX_ADDED)
+    return;
+  memcpy (all.list, own_imports, sizeof own_imports);
+  if (n > 0)
+    memcpy (all.list + G_N_ELEMENTS (own_imports), imports,
+            n * sizeof *imports);
+  all.n = G_N_ELEMENTS (own_imports) + n;
+}
 
 /* What the passes found since the collector last reported it; atomic. */
 static PyroImportsResult found;
@@ -63,8 +83,7 @@ static gboolean
 pass (guint budget)
 {
   PyroImportsResult result = { 0 };
-  gboolean all_done
-      = pyro_imports_rewrite (imports, G_N_ELEMENTS (imports), budget, &result);
+  gboolean all_done = pyro_imports_rewrite (all.list, all.n, budget, &result);
 
   add (&found.looked_at, result.looked_at);
   add (&found.rewritten, result.rewritten);
@@ -132,6 +151,7 @@ pyro_interposition_begin (void)
 {
   gint64 start = g_get_monotonic_time ();
 
+  pyro_interposition_add (NULL, 0);
   __atomic_store_n (&begun, TRUE, __ATOMIC_RELEASE);
   pass (G_MAXUINT);
   pyro_libraries_refresh (TRUE);

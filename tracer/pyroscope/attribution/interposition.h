@@ -12,7 +12,13 @@
 
 #include <glib.h>
 
+#include "imports.h"
+
 G_BEGIN_DECLS
+
+/* Further functions, of others than this component's. Once, before it is begun;
+ * IMPORTS are kept. */
+void pyro_interposition_add (const PyroImport *imports, guint n);
 
 /* Rewrites what is loaded, and from now on what is loaded by GModule, before
  * its g_module_open() returns. */

@@ -12,11 +12,11 @@ _Alignas(8) uint8_t pyro_thread_dirty[PYRO_MAX_THREADS];
 
 static PyroUnwindFunc unwinder;
 
-/* By signal: who handled it before us. */
-static struct {
-  uintptr_t function; /* 0: nobody */
-  uint32_t with_info; /* SA_SIGINFO */
-} previous[NSIG];
+/* By signal: whose it is besides; 0: nobody's. One word, because applications
+ * change it while handlers run: the function, and whether it has SA_SIGINFO,
+ * in a bit that no address of a process has. */
+#define WITH_INFO ((uintptr_t)1 << 63)
+static uintptr_t previous[NSIG];
 
 void
 pyro_handler_set_unwinder (PyroUnwindFunc unwind)
@@ -31,11 +31,9 @@ pyro_handler_set_previous (int signo, const struct sigaction *action)
 
   if (action->sa_handler == SIG_DFL || action->sa_handler == SIG_IGN)
     function = 0;
-  /* A handler that runs meanwhile finds nobody, never a wrong call. */
-  __atomic_store_n (&previous[signo].function, 0, __ATOMIC_SEQ_CST);
-  __atomic_store_n (&previous[signo].with_info,
-                    (action->sa_flags & SA_SIGINFO) != 0, __ATOMIC_SEQ_CST);
-  __atomic_store_n (&previous[signo].function, function, __ATOMIC_SEQ_CST);
+  else if (action->sa_flags & SA_SIGINFO)
+    function |= WITH_INFO;
+  __atomic_store_n (&previous[signo], function, __ATOMIC_SEQ_CST);
 }
 
 /* What reads the thread pointer faults without it. */
@@ -193,11 +191,12 @@ pass_on (int signo, siginfo_t *info, void *context)
 
   if (signo <= 0 || signo >= NSIG)
     return;
-  function = __atomic_load_n (&previous[signo].function, __ATOMIC_ACQUIRE);
+  function = __atomic_load_n (&previous[signo], __ATOMIC_ACQUIRE);
   if (function == 0)
     return;
-  if (__atomic_load_n (&previous[signo].with_info, __ATOMIC_RELAXED))
-    ((void (*) (int, siginfo_t *, void *))function) (signo, info, context);
+  if (function & WITH_INFO)
+    ((void (*) (int, siginfo_t *, void *)) (function & ~WITH_INFO)) (
+        signo, info, context);
   else
     ((void (*) (int))function) (signo);
 }

@@ -116,17 +116,20 @@ pyro_proc_read_status (pid_t tid, PyroTaskStatus *status)
 {
   gchar text[4096];
   MaskState before = mask_state (tid), after;
-  const gchar *blocked;
+  const gchar *blocked, *pending;
 
   if (!read_task_file (tid, "status", text, sizeof text))
     return FALSE;
   blocked = strstr (text, "\nSigBlk:");
-  if (blocked == NULL) {
+  pending = strstr (text, "\nSigPnd:");
+  if (blocked == NULL || pending == NULL) {
     errno = ENODATA;
     return FALSE;
   }
   status->blocked_signals
       = g_ascii_strtoull (blocked + strlen ("\nSigBlk:"), NULL, 16);
+  status->pending_signals
+      = g_ascii_strtoull (pending + strlen ("\nSigPnd:"), NULL, 16);
   after = mask_state (tid);
   if (before == MASK_ANOTHER || after == MASK_ANOTHER)
     status->blocked_signals = G_MAXUINT64;

@@ -18,6 +18,7 @@ typedef struct {
    * another mask in force (sigwaitinfo() unblocks what it waits for): its own
    * is not shown then. */
   guint64 blocked_signals;
+  guint64 pending_signals; /* sent to this thread alone */
   /* FALSE: the thread is running, perhaps out of such a call. Look again. */
   gboolean is_certain;
 } PyroTaskStatus;

@@ -8,6 +8,7 @@
 
 #include "handler.h"
 #include "proc-task.h"
+#include "signal-taking.h"
 
 /* How far below SIGRTMAX we look. SIGRTMAX itself is Valgrind's. */
 #define N_REALTIME_CANDIDATES 24
@@ -38,8 +39,10 @@ is_free (gint signo)
 
   if (sigaction (signo, NULL, &action) != 0)
     return FALSE;
-  return is_our_action (&action) || action.sa_handler == SIG_DFL
-         || action.sa_handler == SIG_IGN;
+  if (is_our_action (&action))
+    return !pyro_signal_get_behind (signo, &action)
+           || action.sa_handler == SIG_DFL || action.sa_handler == SIG_IGN;
+  return action.sa_handler == SIG_DFL || action.sa_handler == SIG_IGN;
 }
 
 /* How many threads block each signal; returns how many threads there are. */
@@ -80,7 +83,8 @@ choose_among (const gint *candidates, guint n, gboolean shared,
   for (guint i = 0; i < n; i++) {
     gint signo = candidates[i];
 
-    if (signo > 64 || (!shared && !is_free (signo)))
+    if (signo > 64 || pyro_signal_is_leaving (signo)
+        || (!shared && !is_free (signo)))
       continue;
     if (best == 0 || blocking[signo] < blocking[best])
       best = signo;
@@ -146,7 +150,7 @@ pyro_signal_acquire (GError **error)
   action.sa_flags = SA_SIGINFO | SA_RESTART | alternate_stack_flag ();
   sigfillset (&action.sa_mask);
   if (sigaction (signo, NULL, &before) == 0 && !is_our_action (&before))
-    pyro_handler_set_previous (signo, &before);
+    pyro_signal_take (signo, &before);
   if (sigaction (signo, &action, NULL) != 0) {
     g_set_error (error, PYRO_SIGNAL_ERROR, errno, "%s cannot be handled: %s",
                  pyro_signal_name (signo), g_strerror (errno));

@@ -636,6 +636,23 @@ pyro_threads_set_signal (PyroThreads *threads, gint signo,
   }
 }
 
+gboolean
+pyro_threads_have_pending (PyroThreads *threads, gint signo)
+{
+  GHashTableIter iter;
+  gpointer key;
+
+  g_hash_table_iter_init (&iter, threads->by_tid);
+  while (g_hash_table_iter_next (&iter, &key, NULL)) {
+    PyroTaskStatus status;
+
+    if (pyro_proc_read_status (GPOINTER_TO_INT (key), &status)
+        && status.pending_signals >> (signo - 1) & 1)
+      return TRUE;
+  }
+  return FALSE;
+}
+
 void
 pyro_threads_stop (PyroThreads *threads, gint64 now,
                    const PyroThreadsSink *sink, gpointer data)

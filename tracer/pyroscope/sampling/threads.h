@@ -64,6 +64,10 @@ void pyro_threads_set_rate (PyroThreads *threads, guint rate);
 void pyro_threads_set_signal (PyroThreads *threads, gint signo,
                               const PyroThreadsSink *sink, gpointer data);
 
+/* A signal SIGNO waits to be delivered to a thread that may have had a timer:
+ * it may be a tick of one that is deleted (kernels before 6.13 leave it). */
+gboolean pyro_threads_have_pending (PyroThreads *threads, gint signo);
+
 /* Finds new threads, arms, sweeps dead ones; what it has to tell of CPU time
  * without samples goes to SINK. Cheap where nothing changed. NOW: monotonic
  * time, microseconds. Returns TRUE if new threads were found. */

@@ -32,6 +32,7 @@ CASES = {
     "resets-both-ways": 1,
     "takes-sigurg": 1,
     "chains-forty-times": 1,
+    "takes-it-from-busy-threads": 1,
     "urgent-flood": 1,
     "waits-for-all": 1,
     "one-thread-waits": 1,

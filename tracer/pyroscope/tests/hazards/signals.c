@@ -139,6 +139,100 @@ takes_sigurg (void)
   REQUIRE (now.sa_sigaction == on_urgent);
 }
 
+static volatile int n_sent, n_got, n_foreign;
+
+static void
+on_own (int signo, siginfo_t *info, void *context)
+{
+  if (info->si_code == SI_QUEUE && info->si_value.sival_int == 42)
+    __atomic_fetch_add (&n_got, 1, __ATOMIC_SEQ_CST);
+  else
+    __atomic_fetch_add (&n_foreign, 1, __ATOMIC_SEQ_CST);
+}
+
+static void
+on_own_plain (int signo)
+{
+  __atomic_fetch_add (&n_got, 1, __ATOMIC_SEQ_CST);
+}
+
+static volatile bool may_end;
+
+static void *
+burn_until (void *data)
+{
+  while (!__atomic_load_n (&may_end, __ATOMIC_ACQUIRE))
+    spin (10000);
+  return NULL;
+}
+
+static void
+send_one (pthread_t thread)
+{
+  REQUIRE (pthread_sigqueue (thread, SIGURG, (union sigval){ 42 }) == 0);
+  n_sent++;
+  for (int i = 0; i < 2000 && n_got < n_sent; i++)
+    usleep (1000);
+}
+
+/* What was there before is read back as if nobody else had a handler. */
+static void
+install_own (const struct sigaction *action)
+{
+  struct sigaction before, now;
+
+  REQUIRE (sigaction (SIGURG, action, &before) == 0);
+  REQUIRE (before.sa_handler == SIG_DFL || before.sa_handler == SIG_IGN
+           || before.sa_sigaction == on_own
+           || before.sa_handler == on_own_plain);
+  REQUIRE (sigaction (SIGURG, NULL, &now) == 0);
+  REQUIRE (now.sa_sigaction == action->sa_sigaction);
+  REQUIRE ((now.sa_flags & (SA_SIGINFO | SA_RESTART))
+           == (action->sa_flags & (SA_SIGINFO | SA_RESTART)));
+  REQUIRE (sigismember (&now.sa_mask, SIGUSR1) == 1);
+}
+
+/* Eight threads have ticks on their way all the time. */
+static void
+takes_it_from_busy_threads (void)
+{
+  struct sigaction with_info
+      = { .sa_sigaction = on_own, .sa_flags = SA_SIGINFO | SA_RESTART };
+  struct sigaction plain
+      = { .sa_handler = on_own_plain, .sa_flags = SA_RESTART };
+  pthread_t threads[8];
+
+  sigaddset (&with_info.sa_mask, SIGUSR1);
+  sigaddset (&plain.sa_mask, SIGUSR1);
+  load_start ();
+  for (int i = 0; i < 8; i++)
+    REQUIRE (pthread_create (&threads[i], NULL, burn_until, NULL) == 0);
+  usleep (200000);
+  for (int round = 0; round < 3; round++) {
+    install_own (&with_info);
+    for (int i = 0; i < 4; i++)
+      send_one (threads[i]);
+    REQUIRE (n_got == n_sent);
+    REQUIRE (signal (SIGURG, SIG_DFL) != SIG_ERR);
+    usleep (60000);
+    REQUIRE (signal (SIGURG, SIG_IGN) == SIG_DFL);
+    usleep (60000);
+    n_got = n_sent;
+    install_own (&plain);
+    usleep (20000);
+    REQUIRE (n_got == n_sent);
+    send_one (threads[round]);
+    REQUIRE (n_got == n_sent);
+    REQUIRE (signal (SIGURG, SIG_IGN) == on_own_plain);
+    usleep (60000);
+  }
+  __atomic_store_n (&may_end, true, __ATOMIC_RELEASE);
+  for (int i = 0; i < 8; i++)
+    pthread_join (threads[i], NULL);
+  load_stop ();
+  REQUIRE (n_foreign == 0);
+}
+
 static struct sigaction chained;
 
 static void
@@ -312,6 +406,7 @@ const Hazard signal_hazards[] = {
   { "resets-both-ways", resets_both_ways, NULL },
   { "takes-sigurg", takes_sigurg, NULL },
   { "chains-forty-times", chains_forty_times, NULL },
+  { "takes-it-from-busy-threads", takes_it_from_busy_threads, NULL },
   { "urgent-flood", urgent_flood, NULL },
   { "waits-for-all", waits_for_all, block_all },
   { "one-thread-waits", one_thread_waits, NULL },

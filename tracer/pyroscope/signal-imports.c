@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "signal-imports.h"
+
+#include <signal.h>
+
+#include "attribution/interposition.h"
+#include "sampling/signal-taking.h"
+
+static const PyroImport imports[] = {
+#define IMPORT(function, original, wrapper)                    \
+  {                                                            \
+#function, (gpointer)(original), (gpointer)(wrapper), NULL \
+  }
+  IMPORT (sigaction, sigaction, pyro_signal_wrap_sigaction),
+  IMPORT (signal, signal, pyro_signal_wrap_signal),
+  IMPORT (bsd_signal, signal, pyro_signal_wrap_signal),
+  IMPORT (sysv_signal, sysv_signal, pyro_signal_wrap_sysv_signal),
+  IMPORT (__sysv_signal, sysv_signal, pyro_signal_wrap_sysv_signal),
+#undef IMPORT
+};
+
+void
+pyro_signal_imports_add (void)
+{
+  pyro_interposition_add (imports, G_N_ELEMENTS (imports));
+}
