@@ -22,6 +22,7 @@
 #include "sampling/signal-choice.h"
 #include "sampling/signal-taking.h"
 #include "sampling/threads.h"
+#include "sampling/unblocking.h"
 #include "signal-imports.h"
 #include "unwinding/memory-map.h"
 #include "unwinding/modules.h"
@@ -275,6 +276,7 @@ take_signal (PyroSession *session)
   session->signal_lost = signo == 0;
   session->signo = signo;
   pyro_threads_set_signal (kept.threads, signo, &sink, session);
+  pyro_unblocking_allow (signo, &wakeup);
 }
 
 /* The application installed handlers for signals that we used. */
@@ -283,6 +285,7 @@ hand_signals_over (gint in_use)
 {
   for (gint signo = 1; pyro_signal_can_be_ours (signo); signo++) {
     if (signo == in_use || !pyro_signal_is_leaving (signo)
+        || !pyro_unblocking_end (signo)
         || pyro_threads_have_pending (kept.threads, signo))
       continue;
     pyro_signal_hand_over (signo);
@@ -297,6 +300,7 @@ look_after_signal (PyroSession *session, gint64 now)
   gboolean is_leaving
       = session->signo != 0 && pyro_signal_is_leaving (session->signo);
 
+  pyro_unblocking_tick ();
   hand_signals_over (session->signo);
   if (now < session->signal_time && !is_leaving)
     return;
@@ -498,6 +502,7 @@ collect (void *data)
   pyro_threads_stop (kept.threads, pyro_clock_monotonic (), &sink, session);
   pyro_unloads_watch (FALSE);
   pyro_signal_set_collector (NULL);
+  pyro_unblocking_allow (0, NULL);
   hand_signals_over (0);
   end_interval (session, pyro_clock_monotonic ());
   __atomic_store_n (&kept.in_use, FALSE, __ATOMIC_RELEASE);
@@ -622,6 +627,7 @@ pyro_session_fork_child (PyroSession *session)
   pyro_nodes_fork_done (TRUE);
   pyro_threads_forget ();
   pyro_signal_fork_child ();
+  pyro_unblocking_fork_child ();
   memset (&kept, 0, sizeof kept);
   pyro_delivery_fork_child ();
   pyro_unloads_fork_child ();

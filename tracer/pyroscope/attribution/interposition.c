@@ -39,7 +39,18 @@ static const PyroImport own_imports[] = {
   IMPORT (g_thread_pool_free, pyro_pools_free),
   IMPORT (dlclose, pyro_unloads_close),
 #undef IMPORT
-  { "dlopen", (gpointer)dlopen, (gpointer)wrapped_dlopen, "libgmodule-2.0.so" },
+#define DLOPEN_OF(library)                                        \
+  {                                                               \
+    "dlopen", (gpointer)dlopen, (gpointer)wrapped_dlopen, library \
+  }
+  DLOPEN_OF ("libgmodule-2.0.so"),
+  /* Mesa's drivers make threads as soon as they are loaded. */
+  DLOPEN_OF ("libEGL.so"),
+  DLOPEN_OF ("libGLX.so"),
+  DLOPEN_OF ("libEGL_mesa.so"),
+  DLOPEN_OF ("libGLX_mesa.so"),
+  DLOPEN_OF ("libgbm.so"),
+#undef DLOPEN_OF
 };
 
 static struct {

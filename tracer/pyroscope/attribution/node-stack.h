@@ -14,6 +14,7 @@
 #include "label-word.h"
 #include "nodes.h"
 #include "sampling/announcement.h"
+#include "sampling/unblocking.h"
 
 G_BEGIN_DECLS
 
@@ -62,6 +63,7 @@ typedef struct {
   /* Of a thread that was made with this stack. */
   void *(*start) (void *);
   void *argument;
+  PyroMaskPlan mask;
   guint8 next_way[PYRO_PAD_CACHE_SETS];
   PyroPadCacheEntry pads[PYRO_PAD_CACHE_SETS][PYRO_PAD_CACHE_WAYS];
   PyroNodeEntry entries[PYRO_NODE_STACK_SIZE];

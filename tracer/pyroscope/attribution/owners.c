@@ -238,6 +238,22 @@ pyro_owners_find (guint64 creator, gpointer start_routine, gpointer argument)
   return owner;
 }
 
+gboolean
+pyro_owners_is_library (gpointer start_routine, gpointer argument)
+{
+  const PyroLibraries *libraries = pyro_libraries_enter ();
+  const PyroLibrary *start
+      = libraries != NULL ? find_start (libraries, start_routine, argument)
+                          : NULL;
+  gboolean result = start != NULL
+                    && (start->kind == PYRO_LIBRARY_PLAIN
+                        || start->kind == PYRO_LIBRARY_GLIB
+                        || start->kind == PYRO_LIBRARY_PROCESS_WIDE);
+
+  pyro_libraries_leave ();
+  return result;
+}
+
 /* the only one */
 
 typedef struct {

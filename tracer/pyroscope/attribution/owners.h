@@ -31,6 +31,10 @@ G_BEGIN_DECLS
  * - A worker's own threads are its owner's. */
 guint64 pyro_owners_find (guint64 creator, gpointer start, gpointer argument);
 
+/* A thread that begins with START (ARGUMENT) does work of a library's, not of
+ * the program's or of code without a file. */
+gboolean pyro_owners_is_library (gpointer start, gpointer argument);
+
 /* The label word of a thread whose creation was not seen, from a sampled stack
  * that is complete (PCS, leaf first): that of the only live element whose
  * plugin directly links the library of its start routine; else 0. */

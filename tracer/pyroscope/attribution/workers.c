@@ -3,6 +3,7 @@
 #include "workers.h"
 
 #include <errno.h>
+#include <stdlib.h>
 
 #include "node-stack.h"
 #include "owners.h"
@@ -30,8 +31,42 @@ begin (void *data)
   void *(*start) (void *) = stack->start;
   void *argument = stack->argument;
 
+  pyro_unblocking_begin (stack->mask);
   pyro_node_stack_adopt (stack);
   return start (argument);
+}
+
+/* A thread that has no owner, but a mask to change. */
+typedef struct {
+  void *(*start) (void *);
+  void *argument;
+  PyroMaskPlan mask;
+} Start;
+
+static void *
+begin_ownerless (void *data)
+{
+  Start start = *(Start *)data;
+
+  free (data);
+  pyro_unblocking_begin (start.mask);
+  return start.start (start.argument);
+}
+
+static int
+create_ownerless (pthread_t *thread, const pthread_attr_t *attributes,
+                  void *(*start) (void *), void *argument, PyroMaskPlan mask)
+{
+  Start *data = malloc (sizeof *data);
+  int result;
+
+  if (data == NULL)
+    return EAGAIN; /* as where there is no memory for its stack */
+  *data = (Start){ start, argument, mask };
+  result = pthread_create (thread, attributes, begin_ownerless, data);
+  if (result != 0)
+    free (data);
+  return result;
 }
 
 static PyroNodeStack *
@@ -63,11 +98,17 @@ pyro_workers_create (pthread_t *thread, const pthread_attr_t *attributes,
 {
   int saved_errno = errno;
   PyroNodeStack *stack = prepare (start, argument);
+  PyroMaskPlan mask = { PYRO_MASK_STAYS, 0 };
   int result;
 
+  if (pyro_unblocking_is_due ())
+    mask = pyro_unblocking_plan (pyro_owners_is_library (start, argument));
   errno = saved_errno;
   if (stack == NULL)
-    return pthread_create (thread, attributes, start, argument);
+    return mask.kind == PYRO_MASK_STAYS
+               ? pthread_create (thread, attributes, start, argument)
+               : create_ownerless (thread, attributes, start, argument, mask);
+  stack->mask = mask;
   result = pthread_create (thread, attributes, begin, stack);
   if (result != 0)
     pyro_node_stack_discard (stack);

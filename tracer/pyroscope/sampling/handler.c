@@ -201,6 +201,15 @@ pass_on (int signo, siginfo_t *info, void *context)
     ((void (*) (int))function) (signo);
 }
 
+/* The kernel takes the thread's mask back from the frame: its first 64 bits are
+ * all that it knows. */
+static void
+block_from_here_on (int signo, ucontext_t *context)
+{
+  *(uint64_t __attribute__ ((may_alias)) *)&context->uc_sigmask
+      |= UINT64_C (1) << (signo - 1);
+}
+
 void PYRO_HOT
 pyro_handler (int signo, siginfo_t *info, void *context)
 {
@@ -210,11 +219,13 @@ pyro_handler (int signo, siginfo_t *info, void *context)
     record = pyro_thread_record_by_cookie (
         (uint64_t)(uintptr_t)info->si_value.sival_ptr);
   if (record == NULL) {
+    uint64_t cookie = (uint64_t)(uintptr_t)info->si_value.sival_ptr;
+
     /* A timer signal with our magic is our own late one. */
-    if (info->si_code != SI_TIMER
-        || (uint64_t)(uintptr_t)info->si_value.sival_ptr >> 48
-               != PYRO_COOKIE_MAGIC)
+    if (info->si_code != SI_TIMER || cookie >> 48 != PYRO_COOKIE_MAGIC)
       pass_on (signo, info, context);
+    else if (cookie == PYRO_COOKIE_BLOCK)
+      block_from_here_on (signo, context);
     return;
   }
 

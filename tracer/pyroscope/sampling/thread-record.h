@@ -45,6 +45,9 @@ typedef struct {
 #define PYRO_COOKIE_MAGIC UINT64_C (0x5079)
 #define PYRO_MAX_THREADS 16384
 
+/* Not a sample: the thread shall block the signal that brings it. */
+#define PYRO_COOKIE_BLOCK (PYRO_COOKIE_MAGIC << 48 | UINT64_C (0xffffff))
+
 static inline uint64_t
 pyro_cookie (uint32_t slot, uint32_t generation)
 {

@@ -429,10 +429,12 @@ pyro_thread_arm (PyroThread *thread, PyroTimerPlan *plan,
                  gboolean may_have_timer, const PyroThreadsSink *sink,
                  gpointer data)
 {
+  PyroUnblocked *unblocked;
   gint error;
 
   if (thread->armed)
     return PYRO_ARM_DONE;
+  unblocked = pyro_unblocked_find (thread->info.tid);
   if (must_not_be_sampled (thread, plan->signo) || plan->signo == 0)
     return PYRO_ARM_REFUSED;
   if (!may_have_timer) {
@@ -450,6 +452,12 @@ pyro_thread_arm (PyroThread *thread, PyroTimerPlan *plan,
     thread->reason = PYRO_UNSAMPLED_NO_TIMER;
     return error == EAGAIN ? PYRO_ARM_SHORT : PYRO_ARM_REFUSED;
   }
+  if (unblocked != NULL
+      && !pyro_unblocked_lend_timer (unblocked, thread->timer_id)) {
+    thread->reason = PYRO_UNSAMPLED_BLOCKED;
+    return PYRO_ARM_REFUSED;
+  }
+  thread->unblocked = unblocked;
   pyro_thread_tell_rest (thread, thread->reason, sink, data);
   thread->armed = TRUE;
   __atomic_store_n (&thread->record.generation, plan->generation,
@@ -465,10 +473,22 @@ pyro_thread_disarm (PyroThread *thread, PyroUnsampledReason reason)
   if (!thread->armed)
     return;
   __atomic_store_n (&thread->record.generation, 0, __ATOMIC_RELEASE);
-  pyro_cpu_timer_delete (thread->timer_id);
+  if (thread->unblocked == NULL)
+    pyro_cpu_timer_delete (thread->timer_id);
+  else
+    pyro_unblocked_take_timer (thread->unblocked);
+  thread->unblocked = NULL;
   thread->armed = FALSE;
   thread->account_time = 0;
   thread->retry_time = thread->retry_wait = 0;
+}
+
+/* The thread blocks our signal again, and has deleted its timer. */
+static gboolean
+has_lost_timer (const PyroThread *thread)
+{
+  return thread->armed && thread->unblocked != NULL
+         && pyro_unblocked_is_over (thread->unblocked);
 }
 
 /* A timer keeps to the thread that it was made for. Where there is none, only
@@ -478,6 +498,8 @@ pyro_thread_is_replaced (PyroThread *thread)
 {
   guint64 ns;
 
+  if (has_lost_timer (thread))
+    return FALSE;
   if (thread->armed)
     return !pyro_cpu_timer_remaining (thread->timer_id, &ns);
   return pyro_thread_cpu_time (thread->info.tid, &ns)
@@ -526,6 +548,10 @@ pyro_thread_check (PyroThread *thread, gint64 now, PyroTimerPlan *plan,
     return FALSE;
   thread->busy_ns = clock_ns - thread->clock_ns;
   thread->clock_ns = clock_ns;
+  if (has_lost_timer (thread)) {
+    pyro_thread_drain (thread, now, sink, data);
+    pyro_thread_disarm (thread, PYRO_UNSAMPLED_BLOCKED);
+  }
   if (thread->busy_ns == 0)
     return TRUE;
 

@@ -13,6 +13,7 @@
 #include "rings.h"
 #include "thread-record.h"
 #include "threads.h"
+#include "unblocking.h"
 
 typedef struct {
   PyroThreadRecord record; /* first: a slot leads to the thread */
@@ -21,6 +22,7 @@ typedef struct {
   PyroAnnouncement *announcements; /* by next_adopted */
   gint timer_id;
   gboolean armed;
+  PyroUnblocked *unblocked;   /* NULL, or it has the timer, too */
   gboolean seen;              /* by the scan that is going on */
   PyroUnsampledReason reason; /* of CPU time while it is not armed */
 

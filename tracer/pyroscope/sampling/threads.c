@@ -220,6 +220,7 @@ bury (PyroThreads *threads, PyroThread *thread, const PyroThreadsSink *sink,
   pyro_thread_tell_end (thread, sink, data);
   disarm (threads, thread, thread->reason);
   threads->told_of_gone_ns += thread->told_ns - thread->base_ns;
+  pyro_unblocked_release (thread->info.tid);
   pyro_slots_give_back (&thread->record);
   g_hash_table_remove (threads->by_tid, GINT_TO_POINTER (thread->info.tid));
   pyro_thread_free (thread);
@@ -586,6 +587,7 @@ pyro_threads_start (PyroThreads *threads, guint rate)
 
   start_process_clock (threads);
   threads->told_of_gone_ns = threads->told_unseen_ns = 0;
+  pyro_unblocking_sweep ();
   /* Threads that an earlier run left: the dead ones go with the scan. */
   g_hash_table_iter_init (&iter, threads->by_tid);
   while (g_hash_table_iter_next (&iter, NULL, &value)) {

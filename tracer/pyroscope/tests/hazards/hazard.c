@@ -106,9 +106,9 @@ static const Hazard *
 find (const char *name)
 {
   static const Hazard *const all[]
-      = { signal_hazards, thread_hazards,    stack_hazards,  memory_hazards,
-          limit_hazards,  process_hazards,   module_hazards, end_hazards,
-          call_hazards,   scheduling_hazards };
+      = { signal_hazards, thread_hazards,     stack_hazards,  memory_hazards,
+          limit_hazards,  process_hazards,    module_hazards, end_hazards,
+          call_hazards,   scheduling_hazards, mask_hazards };
 
   for (size_t i = 0; i < G_N_ELEMENTS (all); i++)
     for (const Hazard *hazard = all[i]; hazard->name != NULL; hazard++)
@@ -123,6 +123,8 @@ main (int argc, char **argv)
   const Hazard *hazard;
 
   hazard_program = argv[0];
+  if (argc == 2 && strcmp (argv[1], "--mask") == 0)
+    return hazard_has_full_mask () ? 0 : 1;
   if (argc < 3 || (hazard = find (argv[1])) == NULL) {
     fprintf (stderr, "usage: %s CASE DIRECTORY [SECONDS]\n", argv[0]);
     return 2;

@@ -31,6 +31,10 @@ extern const Hazard module_hazards[];
 extern const Hazard end_hazards[];
 extern const Hazard call_hazards[];
 extern const Hazard scheduling_hazards[];
+extern const Hazard mask_hazards[];
+
+/* Whether this process began with all signals blocked. */
+int hazard_has_full_mask (void);
 
 /* How long a case goes on, and where its files go. */
 extern double hazard_seconds;
