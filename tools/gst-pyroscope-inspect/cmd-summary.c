@@ -32,7 +32,24 @@ typedef struct {
   gboolean filtered;
   PyroCaptureFacts facts;
   PyroTable *attribution; /* NULL: no such label */
+  PyroTable *functions;
 } Summary;
+
+/* Frames that say why there is no stack: "[not sampled: signal blocked]". */
+#define NOT_SAMPLED "[not sampled: "
+
+/* "signal blocked" in "[not sampled: signal blocked]"; NULL: it is another
+ * frame. (transfer full) */
+static gchar *
+get_reason (const PyroTableRow *row)
+{
+  gsize length = strlen (row->name);
+
+  if (!g_str_has_prefix (row->name, NOT_SAMPLED) || row->flat == 0)
+    return NULL;
+  return g_strndup (row->name + strlen (NOT_SAMPLED),
+                    length - strlen (NOT_SAMPLED) - 1);
+}
 
 /* NULL for times that no calendar has. (transfer full) */
 static gchar *
@@ -212,6 +229,24 @@ print_labels (const Summary *summary)
 }
 
 static void
+print_not_sampled (const Summary *summary)
+{
+  const gchar *type = summary->group->profile->sample_types[summary->type].type;
+  const GPtrArray *rows = summary->functions->rows;
+  guint i;
+
+  for (i = 0; i < rows->len; i++) {
+    const PyroTableRow *row = rows->pdata[i];
+    g_autofree gchar *reason = get_reason (row);
+
+    if (reason != NULL)
+      print_line (
+          summary, "not sampled", "%s %.2f%% of %s", reason,
+          pyro_percent (row->flat, summary->facts.totals[summary->type]), type);
+  }
+}
+
+static void
 print_text (const Summary *summary)
 {
   const GArray *series = summary->facts.series;
@@ -225,6 +260,7 @@ print_text (const Summary *summary)
                 "share");
   print_stats (summary);
   print_totals (summary);
+  print_not_sampled (summary);
   print_labels (summary);
   for (i = 0; i < series->len; i++) {
     const PyroFact *fact = &g_array_index (series, PyroFact, i);
@@ -271,6 +307,30 @@ json_totals (PyroJson *json, const Summary *summary)
     pyro_json_string (json, "type", profile->sample_types[i].type);
     pyro_json_string (json, "unit", profile->sample_types[i].unit);
     pyro_json_int (json, "value", summary->facts.totals[i]);
+    pyro_json_end_object (json);
+  }
+  pyro_json_end_array (json);
+}
+
+static void
+json_not_sampled (PyroJson *json, const Summary *summary)
+{
+  const GPtrArray *rows = summary->functions->rows;
+  guint i;
+
+  pyro_json_begin_array (json, "not_sampled");
+  for (i = 0; i < rows->len; i++) {
+    const PyroTableRow *row = rows->pdata[i];
+    g_autofree gchar *reason = get_reason (row);
+
+    if (reason == NULL)
+      continue;
+    pyro_json_begin_object (json, NULL);
+    pyro_json_string (json, "name", reason);
+    pyro_json_int (json, "value", row->flat);
+    pyro_json_double (
+        json, "percent",
+        pyro_percent (row->flat, summary->facts.totals[summary->type]));
     pyro_json_end_object (json);
   }
   pyro_json_end_array (json);
@@ -329,6 +389,7 @@ print_json (PyroJson *json, const Summary *summary)
   pyro_json_string (json, "type", profile->sample_types[summary->type].type);
   pyro_json_uint (json, "stored_samples", profile->n_samples);
   json_totals (json, summary);
+  json_not_sampled (json, summary);
   json_labels (json, summary);
   json_facts (json, "series", facts->series);
   json_facts (json, "stats", facts->stats);
@@ -352,6 +413,7 @@ summary_init (Summary *summary, const PyroTerminal *terminal,
   pyro_capture_facts_init (&summary->facts, profile, type);
   if (g_strv_contains ((const gchar *const *)names, "attribution"))
     summary->attribution = pyro_table_new (profile, type, "attribution", FALSE);
+  summary->functions = pyro_table_new (profile, type, "function", FALSE);
 }
 
 static void
@@ -359,6 +421,7 @@ summary_clear (Summary *summary)
 {
   pyro_capture_facts_clear (&summary->facts);
   pyro_table_free (summary->attribution);
+  pyro_table_free (summary->functions);
 }
 
 /* Of all groups, those that have the asked type, if one is asked for. */

@@ -109,6 +109,7 @@ commit (PyroAggregate *aggregate, Draft *draft, guint64 weight, guint64 ns)
                        sizeof *entry + entry->n_frames * sizeof (PyroFrame));
     g_hash_table_add (aggregate->entries, known);
   }
+  aggregate->stats.cpu_ns += ns;
   known->weight += (gint64)weight;
   known->nanoseconds += (gint64)ns;
 }
@@ -164,6 +165,8 @@ pyro_aggregate_add_unsampled (PyroAggregate *aggregate,
   draft_init (&draft, thread, label);
   draft_add (&draft, NULL, PYRO_NOTE_UNSAMPLED + reason);
   commit (aggregate, &draft, weight, ns);
+  if (reason == PYRO_UNSAMPLED_BLOCKED)
+    aggregate->stats.blocked_ns += ns;
   if (reason == PYRO_UNSAMPLED_LOST)
     aggregate->stats.dropped += weight;
 }

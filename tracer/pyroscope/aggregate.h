@@ -46,6 +46,8 @@ typedef struct {
   guint64 overruns; /* timer expirations that had no sample of their own */
   guint64 dropped;  /* lost in full rings */
   guint64 rescued;
+  guint64 cpu_ns;        /* all */
+  guint64 blocked_ns;    /* of threads that block our signal */
   guint64 impossible_ns; /* left out: clocks cannot have counted it */
   guint64 ends[PYRO_STACK_N_ENDS];
 } PyroAggregateStats;

@@ -59,6 +59,8 @@
 /* flush_soon: how soon after the last pause. Elements that come and go all the
  * time never end an interval. */
 #define SOON_US 200000
+/* Less CPU time of threads that block our signal is not worth a line. */
+#define MIN_BLOCKED_PERCENT 2.0
 /* More different stacks than this end the interval early: memory is bounded,
  * whatever the interval is. */
 #define MAX_ENTRIES 20000
@@ -107,6 +109,8 @@ struct _PyroSession {
   guint idle_ticks, steady_ticks;
   gboolean map_is_old;
   gboolean signal_lost;
+  GHashTable *blocking;      /* ids, of the interval */
+  gboolean blocked_reported; /* once a session */
   PyroSessionStats stats;
 };
 
@@ -139,6 +143,25 @@ job_destroy (gpointer data)
   g_free (job);
 }
 
+/* Once: it goes on as it is. */
+static void
+report_blocked (PyroSession *session, const PyroAggregateStats *stats)
+{
+  gdouble percent
+      = 100.0 * (gdouble)stats->blocked_ns / (gdouble)MAX (stats->cpu_ns, 1);
+
+  if (percent >= MIN_BLOCKED_PERCENT && !session->blocked_reported) {
+    session->blocked_reported = TRUE;
+    GST_WARNING ("%u threads block %s: %.0f %% of the CPU time have no stacks; "
+                 "let them block fewer signals, or start them while the "
+                 "pipeline plays (see \"Threads that block signals\" in the "
+                 "guide)",
+                 g_hash_table_size (session->blocking),
+                 pyro_signal_name (session->signo), percent);
+  }
+  g_hash_table_remove_all (session->blocking);
+}
+
 static void
 end_interval (PyroSession *session, gint64 now)
 {
@@ -164,6 +187,7 @@ end_interval (PyroSession *session, gint64 now)
   session->stats.samples += stats->samples;
   session->stats.dropped += stats->dropped;
   session->stats.impossible_ns += stats->impossible_ns;
+  report_blocked (session, stats);
   session->stats.truncated += stats->samples - stats->ends[PYRO_STACK_COMPLETE];
   GST_DEBUG ("interval of %" G_GINT64_FORMAT " ms: %" G_GUINT64_FORMAT
              " samples, %u stacks, %" G_GUINT64_FORMAT " dropped",
@@ -215,6 +239,8 @@ on_unsampled (const PyroThreadInfo *thread, PyroUnsampledReason reason,
 
   if (reason != PYRO_UNSAMPLED_OWN)
     session->idle_ticks = 0;
+  if (reason == PYRO_UNSAMPLED_BLOCKED)
+    g_hash_table_add (session->blocking, GINT_TO_POINTER (thread->tid));
   pyro_aggregate_add_unsampled (session->aggregate, thread, reason, ns, weight,
                                 pyro_nodes_settle (label));
 }
@@ -514,6 +540,7 @@ session_free (PyroSession *session)
 {
   if (session->aggregate != NULL)
     pyro_aggregate_free (session->aggregate);
+  g_hash_table_unref (session->blocking);
   pyro_cpu_encoder_unref (session->encoder);
   pyro_settings_free (session->settings);
   g_free (session);
@@ -536,6 +563,7 @@ pyro_session_new (const PyroSettings *settings, GError **error)
   pyro_signal_imports_add ();
   session = g_new0 (PyroSession, 1);
   session->settings = pyro_settings_copy (settings);
+  session->blocking = g_hash_table_new (NULL, NULL);
   session->encoder = pyro_cpu_encoder_new (
       settings, choose_unwinder (settings->unwinder, &unwind));
   session->delivery = pyro_delivery_new (settings);

@@ -329,6 +329,19 @@ class Output(Case):
                 "comment      a remark"]:
             self.assertIn(line + "\n", self.out)
 
+    def test_summary_says_what_has_no_stacks(self):
+        profile = demo()
+        profile.add(["[not sampled: signal blocked]"], [0, 1000 * MS],
+                    thread="llvmpipe-0")
+        path = profile.write(self.folder / "blocked.pb.gz")
+        self.run_tool("summary", path)
+        self.assertIn("not sampled  signal blocked 50.00% of cpu\n", self.out)
+        (result,) = self.run_json("summary", path)["profiles"]
+        self.assertEqual(result["not_sampled"], [
+            {"name": "signal blocked", "value": 1000 * MS, "percent": 50}])
+        self.run_tool("summary", self.demo_file())
+        self.assertNotIn("not sampled", self.out)
+
     def test_folded_is_root_first(self):
         self.run_tool("folded", self.demo_file())
         self.assertEqual(self.out.splitlines(), [

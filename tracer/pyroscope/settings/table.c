@@ -102,9 +102,10 @@ static const PyroSetting table[] = {
             "the tasks of thread pools, count for the element that started "
             "them. For this, calls of pthread_create() and of GLib's thread "
             "pools in the loaded libraries are led through the tracer, which "
-            "stays in their way, doing nothing, after it has stopped. Without "
-            "it, a thread counts for an element only if no other uses the same "
-            "library." },
+            "stays in their way, doing nothing, after it has stopped; so are "
+            "calls about signals, for threads that block all of them to have "
+            "stacks. Without it, a thread counts for an element only if no "
+            "other uses the same library." },
   { .name = "unwinder",
     .type = PYRO_SETTING_ENUM,
     .offset = FIELD (unwinder),
