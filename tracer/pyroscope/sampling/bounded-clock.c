@@ -33,6 +33,10 @@ pyro_bounded_clock_take (PyroBoundedClock *clock, gint64 read_ns, gint64 before,
   gint64 step = ns - clock->last_ns;
   gint64 limit = clock->credit_ns + possible (before - clock->time, n_cpus);
 
+  /* Another thread's, which has got the id of one that is gone: what this one
+   * showed, and when, is still to be known. */
+  if (step < 0)
+    return ns;
   /* Much may have happened since BEFORE. */
   if (step > limit)
     limit = clock->credit_ns

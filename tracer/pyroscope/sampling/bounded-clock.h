@@ -26,7 +26,8 @@ void pyro_bounded_clock_start (PyroBoundedClock *clock, gint64 ns, gint64 time);
 
 /* It says READ_NS; the caller read the time BEFORE. N_CPUS: how many it may
  * count at once. Returns the reading without jumps, and adds to *IMPOSSIBLE_NS
- * what could not be. */
+ * what could not be. A clock that runs backwards is another one: it is
+ * returned, and not noted. */
 gint64
 pyro_bounded_clock_take (PyroBoundedClock *clock, gint64 read_ns, gint64 before,
                          guint n_cpus, gint64 *impossible_ns);

@@ -536,6 +536,7 @@ gboolean
 pyro_thread_check (PyroThread *thread, gint64 now, PyroTimerPlan *plan,
                    const PyroThreadsSink *sink, gpointer data)
 {
+  const PyroBoundedClock before = thread->clock;
   gint64 clock_ns;
 
   if (!read_clock (thread, &clock_ns)) {
@@ -559,8 +560,10 @@ pyro_thread_check (PyroThread *thread, gint64 now, PyroTimerPlan *plan,
     gint64 tolerance = 3 * (gint64)thread->record.interval_ns + IN_FLIGHT_NS;
 
     /* First of all: what another thread used is not this one's. */
-    if (pyro_thread_is_replaced (thread))
+    if (pyro_thread_is_replaced (thread)) {
+      thread->clock = before;
       return FALSE;
+    }
     /* Before the period changes: it notes what has been told until then. */
     pyro_thread_drain (thread, now, sink, data);
     if (!pyro_thread_change_period (thread, plan, FALSE))
