@@ -13,7 +13,7 @@
 #include "kernel-clock.h"
 #include "slots.h"
 #include "thread-record.h"
-#include "thread.h"
+#include "threads-private.h"
 
 #define NS_PER_S G_GINT64_CONSTANT (1000000000)
 
@@ -24,41 +24,6 @@
 #define SCAN_INTERVAL_US 250000
 #define SCAN_PAUSE 2000
 #define SCAN_PAUSE_AFTER_CHANGE 50
-
-/* A check reads one clock a thread, 0.4 us each. */
-#define CHECK_INTERVAL_US 1000000
-#define CHECK_INTERVAL_US_PER_THREAD 3000
-
-/* How many timers may go from idle threads to busy ones at each check. */
-#define MAX_TIMER_MOVES 8
-
-/* Less than this is within the error of clocks that are read one after
- * another. */
-#define UNSEEN_TOLERANCE_NS (NS_PER_S / 50)
-
-struct _PyroThreads {
-  GHashTable *by_tid; /* pid_t → PyroThread */
-  GArray *tids;       /* scratch */
-  PyroTimerPlan plan;
-  guint n_armed;
-  guint max_timers;
-  guint last_count;
-  gint64 scan_time, scan_cost; /* microseconds */
-  gint64 check_time;
-  gint64 account_time; /* when the first unarmed thread is due */
-  gboolean starting;   /* CPU time of before is not ours */
-
-  /* The balance of the process: what its clock shows beyond what is known of
-   * its threads. */
-  PyroBoundedClock process_clock;
-  guint n_cpus;
-  gint64 start_time; /* of the run, monotonic, microseconds */
-  gint64 process_base_ns;
-  gint64 told_of_gone_ns; /* of threads that are gone, while they lived */
-  gint64 told_unseen_ns;
-
-  guintptr main_low, main_high; /* the main thread's stack, 0: not known */
-};
 
 PyroThreads *
 pyro_threads_new (void)
@@ -100,38 +65,6 @@ is_gone (pid_t tid)
   return syscall (SYS_tgkill, getpid (), tid, 0) != 0 && errno == ESRCH;
 }
 
-static gint64
-process_cpu_time (PyroThreads *threads, const PyroThreadsSink *sink,
-                  gpointer data)
-{
-  const PyroThreadInfo nobody = { 0 };
-  gint64 before = pyro_clock_monotonic ();
-  gint64 ns, impossible_ns = 0;
-  guint64 read_ns;
-
-  if (!pyro_process_cpu_time (&read_ns))
-    return threads->process_clock.last_ns;
-  ns = pyro_bounded_clock_take (&threads->process_clock, (gint64)read_ns,
-                                before, threads->n_cpus, &impossible_ns);
-  if (impossible_ns > 0)
-    sink->impossible (&nobody, (guint64)impossible_ns, data);
-  return ns;
-}
-
-static void
-start_process_clock (PyroThreads *threads)
-{
-  gint64 before = pyro_clock_monotonic ();
-  guint64 read_ns = 0;
-
-  pyro_process_cpu_time (&read_ns);
-  pyro_bounded_clock_start (&threads->process_clock, (gint64)read_ns, before);
-  threads->process_base_ns = (gint64)read_ns;
-  threads->start_time = before;
-  /* Also those that are offline now. */
-  threads->n_cpus = (guint)MAX (sysconf (_SC_NPROCESSORS_CONF), 1);
-}
-
 /* timers */
 
 static gboolean
@@ -140,9 +73,9 @@ has_timers_left (PyroThreads *threads)
   return threads->n_armed < threads->max_timers;
 }
 
-static PyroArmResult
-arm (PyroThreads *threads, PyroThread *thread, const PyroThreadsSink *sink,
-     gpointer data)
+PyroArmResult
+pyro_threads_arm (PyroThreads *threads, PyroThread *thread,
+                  const PyroThreadsSink *sink, gpointer data)
 {
   PyroArmResult result;
 
@@ -155,8 +88,9 @@ arm (PyroThreads *threads, PyroThread *thread, const PyroThreadsSink *sink,
   return result;
 }
 
-static void
-disarm (PyroThreads *threads, PyroThread *thread, PyroUnsampledReason reason)
+void
+pyro_threads_disarm (PyroThreads *threads, PyroThread *thread,
+                     PyroUnsampledReason reason)
 {
   if (thread->armed)
     threads->n_armed--;
@@ -218,7 +152,7 @@ bury (PyroThreads *threads, PyroThread *thread, const PyroThreadsSink *sink,
 {
   pyro_thread_drain (thread, 0, sink, data);
   pyro_thread_tell_end (thread, sink, data);
-  disarm (threads, thread, thread->reason);
+  pyro_threads_disarm (threads, thread, thread->reason);
   threads->told_of_gone_ns += thread->told_ns - thread->base_ns;
   pyro_unblocked_release (thread->info.tid);
   pyro_slots_give_back (&thread->record);
@@ -229,9 +163,9 @@ bury (PyroThreads *threads, PyroThread *thread, const PyroThreadsSink *sink,
 /* Another thread has got the id of one that is gone. Who of the two made the
  * announcements cannot be told: the new one keeps them all, because its own
  * must not be released while it lives. NULL: it is gone, too. */
-static PyroThread *
-replace (PyroThreads *threads, PyroThread *old, const PyroThreadsSink *sink,
-         gpointer data)
+PyroThread *
+pyro_threads_replace (PyroThreads *threads, PyroThread *old,
+                      const PyroThreadsSink *sink, gpointer data)
 {
   PyroAnnouncement *announcements = g_steal_pointer (&old->announcements);
   pid_t tid = old->info.tid;
@@ -250,7 +184,7 @@ replace (PyroThreads *threads, PyroThread *old, const PyroThreadsSink *sink,
     announcements = next;
   }
   if (thread != NULL)
-    arm (threads, thread, sink, data);
+    pyro_threads_arm (threads, thread, sink, data);
   return thread;
 }
 
@@ -295,7 +229,7 @@ take_announcements (PyroThreads *threads, const PyroThreadsSink *sink,
       found |= thread != NULL;
     } else if (thread->announcements != announcement
                && pyro_thread_is_replaced (thread)) {
-      thread = replace (threads, thread, sink, data);
+      thread = pyro_threads_replace (threads, thread, sink, data);
       found = TRUE;
     }
     if (thread == NULL && is_gone (announcement->tid)) {
@@ -304,7 +238,7 @@ take_announcements (PyroThreads *threads, const PyroThreadsSink *sink,
     } else {
       if (thread != NULL) {
         pyro_thread_adopt (thread, announcement);
-        arm (threads, thread, sink, data);
+        pyro_threads_arm (threads, thread, sink, data);
       }
       __atomic_store_n (&announcement->queued, 0, __ATOMIC_RELEASE);
     }
@@ -359,7 +293,7 @@ scan (PyroThreads *threads, const PyroThreadsSink *sink, gpointer data)
         = find (threads, g_array_index (threads->tids, pid_t, i));
 
     if (thread != NULL)
-      arm (threads, thread, sink, data);
+      pyro_threads_arm (threads, thread, sink, data);
   }
   bury_the_gone (threads, sink, data);
   threads->scan_time = pyro_clock_monotonic ();
@@ -381,132 +315,6 @@ wants_scan (PyroThreads *threads, gint64 now)
   return since >= MAX (SCAN_INTERVAL_US, SCAN_PAUSE * threads->scan_cost);
 }
 
-/* once a second */
-
-/* Timers are short (RLIMIT_SIGPENDING): the busiest threads have them. FALSE:
- * no better use is seen. */
-static gboolean
-move_a_timer_to_the_busy (PyroThreads *threads, const PyroThreadsSink *sink,
-                          gpointer data)
-{
-  GHashTableIter iter;
-  gpointer value;
-  PyroThread *idlest = NULL, *busiest = NULL;
-
-  g_hash_table_iter_init (&iter, threads->by_tid);
-  while (g_hash_table_iter_next (&iter, NULL, &value)) {
-    PyroThread *thread = value;
-
-    if (thread->armed) {
-      if (idlest == NULL || thread->busy_ns < idlest->busy_ns)
-        idlest = thread;
-    } else if (thread->reason == PYRO_UNSAMPLED_NO_TIMER
-               && thread->busy_ns > 0) {
-      if (busiest == NULL || thread->busy_ns > busiest->busy_ns)
-        busiest = thread;
-    }
-  }
-  if (busiest == NULL)
-    return FALSE;
-  switch (arm (threads, busiest, sink, data)) {
-  case PYRO_ARM_DONE:
-    return TRUE;
-  case PYRO_ARM_REFUSED:
-    return FALSE;
-  default:
-    break;
-  }
-  if (idlest == NULL
-      || busiest->busy_ns <= 2 * idlest->busy_ns + NS_PER_S / 100)
-    return FALSE;
-  disarm (threads, idlest, PYRO_UNSAMPLED_NO_TIMER);
-  idlest->busy_ns = 0; /* it does not want it back in this round */
-  return arm (threads, busiest, sink, data) == PYRO_ARM_DONE;
-}
-
-/* What the process used beyond what is known of its threads: threads that came
- * and went between two looks, and the last part of those that ended. */
-static void
-tell_unseen (PyroThreads *threads, gint64 process_ns,
-             const PyroThreadsSink *sink, gpointer data)
-{
-  gint64 unseen_ns = process_ns - threads->process_base_ns
-                     - threads->told_of_gone_ns - threads->told_unseen_ns;
-  const PyroThreadInfo nobody = { 0 };
-  GHashTableIter iter;
-  gpointer value;
-
-  g_hash_table_iter_init (&iter, threads->by_tid);
-  while (g_hash_table_iter_next (&iter, NULL, &value)) {
-    PyroThread *thread = value;
-
-    unseen_ns -= thread->clock_ns - thread->base_ns;
-  }
-  if (unseen_ns <= UNSEEN_TOLERANCE_NS)
-    return;
-  threads->told_unseen_ns += unseen_ns;
-  sink->unsampled (&nobody, PYRO_UNSAMPLED_UNSEEN, (guint64)unseen_ns, 0, 0,
-                   data);
-}
-
-static void
-check (PyroThreads *threads, gint64 now, const PyroThreadsSink *sink,
-       gpointer data)
-{
-  /* Read first: what threads use meanwhile is theirs. */
-  gint64 process_ns = process_cpu_time (threads, sink, data);
-  g_autoptr (GPtrArray) replaced = g_ptr_array_new ();
-  GHashTableIter iter;
-  gpointer value;
-
-  threads->check_time = now;
-  g_hash_table_iter_init (&iter, threads->by_tid);
-  while (g_hash_table_iter_next (&iter, NULL, &value)) {
-    PyroThread *thread = value;
-    gboolean was_armed = thread->armed;
-
-    if (!pyro_thread_check (thread, now, &threads->plan, sink, data))
-      g_ptr_array_add (replaced, thread);
-    if (was_armed && !thread->armed) {
-      threads->n_armed--;
-      threads->account_time = 0;
-    }
-  }
-  for (guint i = 0; i < replaced->len; i++)
-    replace (threads, g_ptr_array_index (replaced, i), sink, data);
-  for (guint i = 0; i < MAX_TIMER_MOVES; i++)
-    if (!move_a_timer_to_the_busy (threads, sink, data))
-      break;
-  tell_unseen (threads, process_ns, sink, data);
-}
-
-static gint64
-check_interval (PyroThreads *threads)
-{
-  return MAX (CHECK_INTERVAL_US, CHECK_INTERVAL_US_PER_THREAD
-                                     * (gint64)pyro_threads_get_n (threads));
-}
-
-/* Threads without a timer. */
-static void
-account (PyroThreads *threads, gint64 now, const PyroThreadsSink *sink,
-         gpointer data)
-{
-  GHashTableIter iter;
-  gpointer value;
-
-  threads->account_time = G_MAXINT64;
-  g_hash_table_iter_init (&iter, threads->by_tid);
-  while (g_hash_table_iter_next (&iter, NULL, &value)) {
-    PyroThread *thread = value;
-
-    if (pyro_thread_account (thread, now, sink, data))
-      arm (threads, thread, sink, data);
-    if (!thread->armed)
-      threads->account_time = MIN (threads->account_time, thread->account_time);
-  }
-}
-
 /* outside */
 
 gboolean
@@ -514,14 +322,15 @@ pyro_threads_update (PyroThreads *threads, gint64 now,
                      const PyroThreadsSink *sink, gpointer data)
 {
   gboolean found = take_announcements (threads, sink, data);
-  gboolean checks = now - threads->check_time >= check_interval (threads);
+  gboolean checks
+      = now - threads->check_time >= pyro_threads_check_interval (threads);
 
   if (wants_scan (threads, now) || checks)
     found |= scan (threads, sink, data);
   if (found || now >= threads->account_time)
-    account (threads, now, sink, data);
+    pyro_threads_account (threads, now, sink, data);
   if (checks)
-    check (threads, now, sink, data);
+    pyro_threads_check (threads, now, sink, data);
   return found;
 }
 
@@ -585,7 +394,7 @@ pyro_threads_start (PyroThreads *threads, guint rate)
   threads->plan.signo = 0;
   read_limit (threads);
 
-  start_process_clock (threads);
+  pyro_threads_start_process_clock (threads);
   threads->told_of_gone_ns = threads->told_unseen_ns = 0;
   pyro_unblocking_sweep ();
   /* Threads that an earlier run left: the dead ones go with the scan. */
@@ -633,8 +442,8 @@ pyro_threads_set_signal (PyroThreads *threads, gint signo,
     PyroThread *thread = value;
 
     if (thread->armed)
-      disarm (threads, thread, PYRO_UNSAMPLED_MISSED);
-    arm (threads, thread, sink, data);
+      pyro_threads_disarm (threads, thread, PYRO_UNSAMPLED_MISSED);
+    pyro_threads_arm (threads, thread, sink, data);
   }
 }
 
@@ -663,7 +472,7 @@ pyro_threads_stop (PyroThreads *threads, gint64 now,
   gpointer value;
 
   scan (threads, sink, data);
-  check (threads, now, sink, data);
+  pyro_threads_check (threads, now, sink, data);
   g_hash_table_iter_init (&iter, threads->by_tid);
   while (g_hash_table_iter_next (&iter, NULL, &value)) {
     PyroThread *thread = value;
@@ -672,7 +481,7 @@ pyro_threads_stop (PyroThreads *threads, gint64 now,
       /* Nobody waits for an expiration that is late. */
       gboolean overdue = pyro_thread_is_overdue (thread);
 
-      disarm (threads, thread, thread->reason);
+      pyro_threads_disarm (threads, thread, thread->reason);
       pyro_thread_drain (thread, 0, sink, data);
       if (overdue)
         pyro_thread_tell_rest (thread, PYRO_UNSAMPLED_MISSED, sink, data);
