@@ -418,7 +418,7 @@ pyro_delivery_forget (PyroDelivery *self)
 gboolean
 pyro_delivery_close (void)
 {
-  return pyro_network_close (g_get_monotonic_time () + CLOSE_GRACE);
+  return pyro_network_close (pyro_clock_monotonic () + CLOSE_GRACE);
 }
 
 void

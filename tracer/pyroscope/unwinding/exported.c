@@ -7,6 +7,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "kernel-clock.h"
+
 static gsize
 read_module (gpointer data, guint64 address, gsize size, void *out)
 {
@@ -80,7 +82,7 @@ gint64
 pyro_exported_get_process_start (void)
 {
   g_autofree gchar *text = NULL;
-  struct timespec boot, now;
+  gint64 boot_ns;
   gchar *at;
 
   if (!g_file_get_contents ("/proc/self/stat", &text, NULL, NULL))
@@ -88,11 +90,10 @@ pyro_exported_get_process_start (void)
   at = strrchr (text, ')');
   for (guint field = 2; at != NULL && field < 22; field++)
     at = strchr (at + 1, ' ');
-  if (at == NULL || clock_gettime (CLOCK_BOOTTIME, &boot) != 0
-      || clock_gettime (CLOCK_REALTIME, &now) != 0)
+  if (at == NULL || !pyro_clock_read (CLOCK_BOOTTIME, &boot_ns))
     return G_MAXINT64;
   /* A second less, for what is rounded. */
-  return now.tv_sec - boot.tv_sec
+  return (pyro_clock_real () - boot_ns) / G_GINT64_CONSTANT (1000000000)
          + (gint64)(g_ascii_strtoull (at, NULL, 10)
                     / (guint64)sysconf (_SC_CLK_TCK))
          - 1;

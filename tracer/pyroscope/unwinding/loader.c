@@ -61,16 +61,6 @@ pyro_loader_iterate_as_guest (int (*func) (struct dl_phdr_info *, size_t,
 }
 
 static gboolean
-is_past (const struct timespec *until)
-{
-  struct timespec now;
-
-  clock_gettime (CLOCK_REALTIME, &now);
-  return now.tv_sec > until->tv_sec
-         || (now.tv_sec == until->tv_sec && now.tv_nsec >= until->tv_nsec);
-}
-
-static gboolean
 try_iterate (int (*func) (struct dl_phdr_info *, size_t, void *), gpointer data)
 {
   if (pthread_mutex_trylock (&gate) != 0)
@@ -89,7 +79,8 @@ pyro_loader_fork_prepare (void)
                             .tv_nsec = until_ns % 1000000000 };
 
   __atomic_add_fetch (&n_forks, 1, __ATOMIC_SEQ_CST);
-  while (__atomic_load_n (&n_guests, __ATOMIC_SEQ_CST) > 0 && !is_past (&until))
+  while (__atomic_load_n (&n_guests, __ATOMIC_SEQ_CST) > 0
+         && pyro_clock_real () < until_ns)
     nanosleep (&moment, NULL);
   if (pthread_mutex_timedlock (&gate, &until) != 0)
     return;
