@@ -73,15 +73,14 @@ static PyroNodeStack *
 prepare (void *(*start) (void *), void *argument)
 {
   guint generation = pyro_workers_get_generation ();
-  guint64 creator, owner;
+  guint64 owner;
   PyroNodeStack *stack;
 
   if (generation == 0 || pyro_own_node_stack == NULL
       || pyro_own_node_stack->generation != generation)
     return NULL;
-  creator
-      = pyro_nodes_try_settle (pyro_node_stack_get_label (pyro_own_node_stack));
-  owner = pyro_owners_find (creator, start, argument);
+  owner = pyro_owners_find (pyro_node_stack_get_label (pyro_own_node_stack),
+                            start, argument);
   if (owner == 0)
     return NULL;
   stack = pyro_node_stack_new (generation, owner);

@@ -13,8 +13,10 @@
 #include "attribution/label-word.h"
 #include "attribution/libraries.h"
 #include "attribution/live-elements.h"
+#include "attribution/node-stack.h"
 #include "attribution/nodes.h"
 #include "attribution/owners.h"
+#include "attribution/workers.h"
 #include "unwinding/modules.h"
 #include "witness.h"
 
@@ -22,7 +24,9 @@
 
 static GstElement *identity, *witness;
 static guint32 identity_node, witness_node;
-static gpointer base_start; /* in libgstbase */
+static gpointer base_start;        /* in libgstbase */
+static void *(*base_new) (void *); /* a start routine that returns at once */
+static void (*base_free) (void *);
 
 #define EXACT(node) pyro_label_word (node, PYRO_ATTRIBUTION_EXACT)
 #define INHERITED(node) pyro_label_word (node, PYRO_ATTRIBUTION_INHERITED)
@@ -203,6 +207,35 @@ test_library_allows (void)
       INHERITED (witness_node));
 }
 
+/* Of a thread that this one makes while whose it is itself is not settled. */
+static guint64
+owner_of_new_thread (void)
+{
+  PyroNodeStack *stack = pyro_own_node_stack;
+  guint64 label = stack->label, owner = 0;
+  PyroAnnouncement *item;
+  pthread_t thread;
+  void *result;
+
+  for (item = pyro_announcements_take (); item != NULL;
+       item = item->next_queued)
+    __atomic_store_n (&item->queued, 0, __ATOMIC_RELEASE);
+  stack->label = PYRO_LABEL_QUESTION | G_MAXUINT32;
+  pyro_workers_set_generation (stack->generation);
+  g_assert_cmpint (pyro_workers_create (&thread, NULL, base_new, NULL), ==, 0);
+  pyro_workers_set_generation (0);
+  stack->label = label;
+  pthread_join (thread, &result);
+  base_free (result);
+  for (item = pyro_announcements_take (); item != NULL;
+       item = item->next_queued) {
+    __atomic_store_n (&item->queued, 0, __ATOMIC_RELEASE);
+    if (item->ended_ns != 0)
+      owner = pyro_announcement_get_label (item);
+  }
+  return owner;
+}
+
 /* In the middle of what an identity does. */
 static void
 on_handoff (GstElement *element, GstBuffer *buffer, gpointer data)
@@ -215,6 +248,7 @@ on_handoff (GstElement *element, GstBuffer *buffer, gpointer data)
   g_assert_cmphex (
       pyro_owners_find (PYRO_LABEL_QUESTION | G_MAXUINT32, base_start, NULL),
       ==, *found);
+  g_assert_cmphex (owner_of_new_thread (), ==, *found);
 }
 
 static void
@@ -395,6 +429,10 @@ main (int argc, char **argv)
   g_assert_nonnull (base);
   base_start = dlsym (base, "gst_base_src_wait_playing");
   g_assert_nonnull (base_start);
+  base_new = (void *(*)(void *))dlsym (base, "gst_flow_combiner_new");
+  g_assert_nonnull (base_new);
+  base_free = (void (*) (void *))dlsym (base, "gst_flow_combiner_free");
+  g_assert_nonnull (base_free);
   pyro_libraries_refresh (FALSE);
 #if !defined(HAVE_DL_FIND_OBJECT)
   pyro_modules_refresh (pyro_modules_new (TRUE));
