@@ -41,6 +41,10 @@ gstreamer-native version="":
 test-native *arguments:
     @exec gstreamer-native/test.sh "$@"
 
+# Run GStreamer's own unit tests without our tracer and with it (--no-fork, NAME...: see gstreamer-native/upstream-tests.py)
+test-upstream *arguments:
+    @exec gstreamer-native/upstream-tests.sh "$@"
+
 # Build for aarch64 and run the tests of unwinding in emulation
 test-aarch64 *arguments:
     @exec ci/aarch64.sh "$@"

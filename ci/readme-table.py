@@ -17,7 +17,7 @@ FOR = {"any": "running recipes", "build": "building", "demo": "the demo",
        "native": "GStreamer from source",
        "test": "the tests", "slow": "stress", "fuzz": "fuzz",
        "bench": "bench-unwind", "aarch64": "test-aarch64",
-       "lint": "lint and format"}
+       "upstream": "test-upstream", "lint": "lint and format"}
 
 
 def rows():
