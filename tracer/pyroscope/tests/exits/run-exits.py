@@ -122,11 +122,17 @@ class Tests:
         extra = environment
         environment = {
             name: value for name, value in os.environ.items()
-            if not name.startswith(("GST_", "PYROSCOPE_"))
+            if not name.startswith(("GST_DEBUG", "GST_PYROSCOPE_", "GST_REGISTRY",
+                                    "GST_TRACERS", "PYROSCOPE_"))
             and not name.lower().endswith("_proxy")
         }
+        # The first of two plugins with one name counts. What else is there
+        # are the elements of a GStreamer that is not installed.
+        plugins = [str(flavour.folder)]
+        for name in "GST_PLUGIN_PATH_1_0", "GST_PLUGIN_PATH":
+            plugins += filter(None, [environment.pop(name, "")])
         environment.update(
-            GST_PLUGIN_PATH=str(flavour.folder),
+            GST_PLUGIN_PATH=":".join(plugins),
             GST_REGISTRY=str(flavour.folder / "registry.bin"),
             GST_TRACERS="pyroscope({})".format(",".join(
                 f'{name.replace("_", "-")}="{value}"'
