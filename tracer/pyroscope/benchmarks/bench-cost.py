@@ -8,7 +8,7 @@ bench-cost.py sampling  as a share, in a pipeline that burns CPU all the time
 Runs are interleaved: in each round every tracer has one run, in an order that
 changes from round to round. The figure of a round is the ratio or difference
 to the run without a tracer in the same round; printed are medians and
-quartiles over the rounds.
+quartiles over the rounds. --peer compares with the plugin of another build.
 """
 import argparse
 import os
@@ -34,15 +34,23 @@ def cpu_seconds(command, environment):
 
 
 class Bench:
-    def __init__(self, tracers, rounds):
+    def __init__(self, tracers, rounds, peers=None):
+        """PEERS: {name: folder of that tracer's plugin}, else this build's"""
         self.tracers = tracers
         self.rounds = rounds
+        self.peers = peers or {}
         self.folder = tempfile.mkdtemp(prefix="bench-cost-")
         self.environment = dict(os.environ, GST_DEBUG_NO_COLOR="1")
         self.environment.pop("GST_DEBUG", None)
 
     def run(self, name, pipeline):
         environment = dict(self.environment)
+        if name in self.peers:
+            environment["GST_PLUGIN_PATH"] = self.peers[name]
+            environment["GST_REGISTRY"] = os.path.join(
+                self.folder, f"registry-{list(self.peers).index(name)}.bin")
+            if not os.path.exists(environment["GST_REGISTRY"]):
+                self.check(environment)
         tracer = self.tracers[name]
         environment.pop("GST_TRACERS", None)
         if tracer:
@@ -53,6 +61,16 @@ class Bench:
             environment["GST_DEBUG_FILE"] = os.devnull
         return cpu_seconds(["gst-launch-1.0", "-q"] + pipeline.split(),
                            environment)
+
+    @staticmethod
+    def check(environment, tracer="pyroscope"):
+        """Ends the program where TRACER is not found; makes the registry."""
+        if subprocess.run(["gst-inspect-1.0", tracer], env=environment,
+                          stdout=subprocess.DEVNULL,
+                          check=False).returncode != 0:
+            sys.exit(f'bench-cost: no tracer "{tracer}" in GST_PLUGIN_PATH='
+                     f'{environment.get("GST_PLUGIN_PATH")}: name the folder '
+                     "of the plugin, of a build with -Dbenchmarks=enabled")
 
     def interleave(self, measure):
         """{name: [MEASURE(name) of each round]}"""
@@ -97,7 +115,9 @@ def hooks(arguments):
     }
     if arguments.quick:
         tracers = {k: v for k, v in tracers.items() if k not in SLOW}
-    bench = Bench(tracers, arguments.rounds)
+    peers = dict(arguments.peer)
+    tracers.update({name: OURS + ")" for name in peers})
+    bench = Bench(tracers, arguments.rounds, peers)
     paths = [arguments.path] if arguments.path else list(PATHS)
 
     def measure(name):
@@ -122,19 +142,23 @@ def hooks(arguments):
         pipeline, pushes = PATHS[path]
         print(f"{pipeline}: {pushes} pushes, {arguments.rounds} rounds")
         print(f"{'tracer':21} {'CPU ns/buffer':>14} {'quartiles':>17} "
-              f"{'more than empty, ns/push':>26}")
-        empty = [values[path] for values in results["empty, same hooks"]]
+              f"{'more than none':>15} {'more than empty, ns/push':>25}")
+        none, empty = ([values[path] for values in results[name]]
+                       for name in ("none", "empty, same hooks"))
         for name, measured in results.items():
             values = [each[path] for each in measured if path in each]
             if not values:
                 continue
             median, low, high = quartiles(values)
-            extra = statistics.median(
-                (value - base) / pushes for value, base in zip(values, empty))
-            shown = ("" if name in ("none", "empty, same hooks")
-                     else f"{extra:.1f}")
+
+            def more(bases):
+                return statistics.median((value - base) / pushes
+                                         for value, base in zip(values, bases))
+
             print(f"{name:21} {median:14.0f} {low:8.0f}-{high:<8.0f} "
-                  f"{shown:>26}")
+                  + (f"{more(none):15.1f}" if name != "none" else "")
+                  + (f" {more(empty):25.1f}"
+                     if name not in ("none", "empty, same hooks") else ""))
 
 
 def sampling(arguments):
@@ -172,6 +196,14 @@ def sampling(arguments):
               f"{once * 1e3:9.0f} {median:14.4f} {low:8.4f}-{high:<8.4f}")
 
 
+def peer(argument):
+    name, equals, folder = argument.partition("=")
+    if not (name and equals and os.path.isdir(folder)):
+        raise argparse.ArgumentTypeError(
+            f'"{argument}" is not NAME=FOLDER with a folder that exists')
+    return name, os.path.abspath(folder)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("what", choices=["hooks", "sampling"])
@@ -180,13 +212,13 @@ def main():
     parser.add_argument("--path", choices=PATHS, help="only this one")
     parser.add_argument("--quick", action="store_true",
                         help="without the slow tracers")
+    parser.add_argument("--peer", action="append", default=[], type=peer,
+                        metavar="NAME=FOLDER",
+                        help="hooks: our tracer of another build, too; FOLDER "
+                        "has its plugin")
     arguments = parser.parse_args()
     for tracer in ("pyroscope", "empty"):
-        if subprocess.run(["gst-inspect-1.0", tracer],
-                          stdout=subprocess.DEVNULL,
-                          check=False).returncode != 0:
-            sys.exit(f"bench-cost: no tracer \"{tracer}\": build with "
-                     "-Dbenchmarks=enabled and set GST_PLUGIN_PATH")
+        Bench.check(os.environ, tracer)
     {"hooks": hooks, "sampling": sampling}[arguments.what](arguments)
 
 
