@@ -86,7 +86,8 @@ test_each_keeps_its_names (void)
     g_assert_cmpint (pyro_unloads_close (handle), ==, 0);
     n_reused += i > 0 && notes[i].pc == notes[i - 1].pc;
   }
-#if !PYRO_TEST_HAS_ASAN
+  /* qemu's emulation of one process gives each library new addresses. */
+#if !PYRO_TEST_HAS_ASAN && defined(__x86_64__)
   g_assert_cmpuint (n_reused, >, 0);
 #endif
   /* Once without a look before, once after one. */
