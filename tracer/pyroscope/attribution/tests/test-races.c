@@ -267,6 +267,15 @@ run_renamer (void *data)
   return NULL;
 }
 
+/* Where a race is to be seen, nobody else is in the loader: the report asks it
+ * for the modules, and until then keeps locks of the sanitizer's that a thread
+ * with the loader's lock waits for at its next access. */
+static gboolean
+uses_loader (void)
+{
+  return race_hidden_file == NULL;
+}
+
 static void
 rewrite (guint budget)
 {
@@ -281,7 +290,7 @@ rewrite (guint budget)
 static void *
 run_loader (void *data)
 {
-  while (__atomic_load_n (&n_running, __ATOMIC_ACQUIRE) > 0) {
+  while (uses_loader () && __atomic_load_n (&n_running, __ATOMIC_ACQUIRE) > 0) {
     void *handle = dlopen (g_getenv ("IMPORTER_LAZY"), RTLD_NOW);
 
     rewrite (PYRO_IMPORTS_BRIEFLY);
@@ -347,9 +356,11 @@ run_collector (void *data)
         announced[i--] = announced[--n];
       }
     }
-    sum += pyro_loader_has_changed ();
-    rewrite (0);
-    pyro_libraries_refresh (FALSE);
+    if (uses_loader ()) {
+      sum += pyro_loader_has_changed ();
+      rewrite (0);
+      pyro_libraries_refresh (FALSE);
+    }
     pyro_live_elements_foreach (count_element, &sum);
     sum += pyro_owners_guess (pcs, G_N_ELEMENTS (pcs));
     pyro_nodes_end_interval (interval);
