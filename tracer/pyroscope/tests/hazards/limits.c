@@ -69,10 +69,14 @@ queue_and_take (HazardFunc meanwhile, bool is_probe)
   }
 }
 
-/* The limit is the user's, not the process's. */
+/* The limit is the user's, not the process's, and other processes with timers
+ * come and go. Counted is the real user: where that may be changed, it becomes
+ * one that has no other process; the effective one stays. */
 static void
 limit_signals (void)
 {
+  if (setresuid (1 << 30 | (uid_t)getpid (), -1, -1) != 0)
+    REQUIRE (errno == EPERM || errno == EINVAL); /* not root, not a user here */
   limit (RLIMIT_SIGPENDING, 16);
   queue_and_take (NULL, true);
 }
@@ -84,13 +88,36 @@ burn_on (void)
     burn_ms (10);
 }
 
-/* Half of them must be left. */
+static void *
+burn_shortly (void *is_over)
+{
+  while (!__atomic_load_n ((bool *)is_over, __ATOMIC_ACQUIRE)) {
+    burn_ms (1);
+    usleep (20000);
+  }
+  return NULL;
+}
+
+/* Half of them must be left, though more threads than that could have timers.
+ */
 static void
 few_signals (void)
 {
+  pthread_t threads[16];
+  bool is_over = false;
+
   load_start ();
-  usleep (100000);
+  for (size_t i = 0; i < G_N_ELEMENTS (threads); i++)
+    REQUIRE (pthread_create (&threads[i], NULL, burn_shortly, &is_over) == 0);
+  /* Before they have them, meanwhile, and after that. */
+  for (int i = 0; i < 20; i++) {
+    queue_and_take (NULL, false);
+    usleep (20000);
+  }
   queue_and_take (burn_on, false);
+  __atomic_store_n (&is_over, true, __ATOMIC_RELEASE);
+  for (size_t i = 0; i < G_N_ELEMENTS (threads); i++)
+    REQUIRE (pthread_join (threads[i], NULL) == 0);
   load_stop ();
 }
 
