@@ -162,8 +162,26 @@ pyro_node_stack_get_label (const PyroNodeStack *stack)
                                     stack->label);
 }
 
+/* The end of the call that is on top may not be reported: it counts where the
+ * stack shows that it goes on. Where the stack shows no such call, those below
+ * that are in doubt have ended, too. */
+static inline void
+pyro_node_stack_doubt_top (PyroNodeStack *stack)
+{
+  guint depth = stack->depth;
+
+  if (depth == 0 || depth > PYRO_NODE_STACK_SIZE)
+    return;
+  stack->entries[--depth].in_doubt = TRUE;
+  while (G_UNLIKELY (depth > 0 && stack->entries[depth - 1].in_doubt))
+    depth--;
+  pyro_label_fallback_set (&stack->announcement.fallback,
+                           pyro_node_stack_label_at (stack, depth));
+}
+
 /* Puts an entry at DEPTH, on top. An entry without a label (a pad of no
- * element) does not hide the one that it was called from. */
+ * element) does not hide the one that it was called from, nor makes it more
+ * certain. */
 static inline void
 pyro_node_stack_put (PyroNodeStack *stack, guint depth, gconstpointer object,
                      guint64 label, guint32 epoch, PyroHookKind kind,
@@ -183,20 +201,9 @@ pyro_node_stack_put (PyroNodeStack *stack, guint depth, gconstpointer object,
     entry->label = pyro_node_stack_label_at (stack, depth);
   stack->depth = depth + 1;
   pyro_node_stack_set_label (stack, entry->label);
-}
-
-/* The end of the call that is on top may not be reported: it counts where the
- * stack shows that it goes on. */
-static inline void
-pyro_node_stack_doubt_top (PyroNodeStack *stack)
-{
-  guint depth = stack->depth;
-
-  if (depth == 0 || depth > PYRO_NODE_STACK_SIZE)
-    return;
-  stack->entries[depth - 1].in_doubt = TRUE;
-  pyro_label_fallback_set (&stack->announcement.fallback,
-                           pyro_node_stack_label_at (stack, depth - 1));
+  if (G_UNLIKELY (label == 0 && depth > 0
+                  && stack->entries[depth - 1].in_doubt))
+    pyro_node_stack_doubt_top (stack);
 }
 
 static inline void

@@ -365,6 +365,31 @@ test_doubt (void)
   assert_certain (stack, 0);
 }
 
+/* Where no such call goes on, none of them does. */
+static void
+test_doubt_below (void)
+{
+  PyroNodeStack *stack = begin ();
+
+  push (stack, 1, 1);
+  query (stack, 2, 3); /* and no end */
+  query (stack, 3, 5);
+  assert_in_doubt (stack, 3, EXACT (1));
+  query (stack, 4, 7);
+  assert_in_doubt (stack, 4, EXACT (1));
+  pyro_node_stack_pop (stack, OBJECT (4), PYRO_HOOK_QUERY);
+  assert_in_doubt (stack, 3, EXACT (1));
+  /* A pad of no element says nothing of them. */
+  push (stack, 0, 8);
+  assert_in_doubt (stack, 3, EXACT (1));
+  push (stack, 5, 9);
+  assert_certain (stack, 5);
+  pop (stack, 5);
+  assert_in_doubt (stack, 3, EXACT (1));
+  pop (stack, 1);
+  assert_certain (stack, 0);
+}
+
 /* signals */
 
 /* What the label may be now. Before a push or a pop begins, and after it has
@@ -558,6 +583,7 @@ main (int argc, char **argv)
   ADD ("sessions-begin-with-an-empty-stack", test_sessions);
   ADD ("a-thread-adopts-the-stack-that-its-creator-made", test_adopted);
   ADD ("calls-whose-end-may-be-missing-are-in-doubt", test_doubt);
+  ADD ("calls-below-that-may-have-ended-are-in-doubt-too", test_doubt_below);
   ADD ("signals-see-what-was-or-what-is", test_storm);
 #if defined(__x86_64__)
   ADD ("each-instruction-leaves-what-was-or-what-is", test_every_instruction);
