@@ -175,7 +175,9 @@ apply (const Report *report, PyroPadLabels *labels)
     pyro_objects_enter (objects[1], objects[0]);
     break;
   case ELEMENT_REMOVED:
-    pyro_objects_leave (objects[1], objects[0]);
+    /* From a bin that it is not in, it will not be removed. */
+    if (report->elements[1].parent == report->elements[0].address)
+      pyro_objects_leave (objects[1], objects[0]);
     break;
   case ELEMENT_RESTS:
     pyro_objects_set_in_use (objects[0], FALSE);

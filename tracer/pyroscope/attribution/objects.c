@@ -267,6 +267,9 @@ pyro_objects_forget (gconstpointer address)
     return;
   if (object->in_use)
     pyro_objects_set_in_use (object, FALSE);
+  /* Also of a pad that hangs on nothing: that is an answer, too. */
+  if (object->kind == PYRO_OBJECT_PAD)
+    pad_changed (object);
   while (object->children != NULL)
     set_parent (object->children, NULL);
   set_parent (object, NULL);

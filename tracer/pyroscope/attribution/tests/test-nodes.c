@@ -207,6 +207,25 @@ test_moved (void)
   gst_object_unref (pipeline);
 }
 
+/* GStreamer says that it is about to remove it, and then that it cannot. */
+static void
+test_not_removed (void)
+{
+  GstElement *pipeline = make_pipeline ("stays");
+  GstElement *bin = gst_bin_new ("bin"), *other = gst_bin_new ("other");
+  GstElement *element = make ("identity", "e");
+  g_autoptr (GstPad) pad = gst_element_get_static_pad (element, "sink");
+
+  add (pipeline, bin);
+  add (pipeline, other);
+  add (bin, element);
+  assert_pad (pad, "stays/bin/e", "stays/bin/e");
+  g_assert_false (gst_bin_remove (GST_BIN (other), element));
+  assert_pad (pad, "stays/bin/e", "stays/bin/e");
+  g_assert_cmpstr (path_of (element), ==, "stays/bin/e");
+  gst_object_unref (pipeline);
+}
+
 static void
 test_renamed (void)
 {
@@ -375,6 +394,23 @@ test_parentless_pads (void)
   gst_object_unref (pad);
 }
 
+/* That a pad hangs on nothing is an answer that is kept, too: the next pad at
+ * its address may not have it. */
+static void
+test_freed_pads (void)
+{
+  GstPad *pad = gst_object_ref_sink (gst_pad_new ("orphan", GST_PAD_SRC));
+  gconstpointer address = pad;
+  PyroPadLabels labels;
+  guint epoch;
+
+  pyro_nodes_resolve_pad (pad, &labels);
+  epoch = pyro_nodes_resolve_pad (pad, &labels);
+  g_assert_cmpuint (epoch, ==, pyro_pad_epoch (pad));
+  gst_object_unref (pad);
+  g_assert_cmpuint (epoch, !=, pyro_pad_epoch (address));
+}
+
 static void
 test_answers_that_are_kept (void)
 {
@@ -532,11 +568,13 @@ main (int argc, char **argv)
   ADD ("equal-paths-are-one-however-often-they-come", test_same_names_again);
   ADD ("an-address-that-is-used-again-is-another", test_address_used_again);
   ADD ("moved-elements-have-their-new-place", test_moved);
+  ADD ("what-is-not-removed-stays-where-it-is", test_not_removed);
   ADD ("renamed-pipelines-have-their-new-name", test_renamed);
   ADD ("a-pads-other-side-follows-its-links", test_linked);
   ADD ("only-what-is-below-is-stale", test_only_what_is_below_is_stale);
   ADD ("ghost-pads-are-looked-through", test_ghost_pads);
   ADD ("pads-without-a-parent-have-no-element", test_parentless_pads);
+  ADD ("answers-go-with-their-pad", test_freed_pads);
   ADD ("answers-are-kept-for-one-epoch", test_answers_that_are_kept);
   ADD ("thousands-of-pipelines-leave-nothing-behind",
        test_thousands_of_pipelines);
