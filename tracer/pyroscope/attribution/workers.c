@@ -98,18 +98,23 @@ pyro_workers_create (pthread_t *thread, const pthread_attr_t *attributes,
   int saved_errno = errno;
   PyroNodeStack *stack = prepare (start, argument);
   PyroMaskPlan mask = { PYRO_MASK_STAYS, 0 };
-  int result;
+  int result, hidden = 0;
 
-  if (pyro_unblocking_is_due ())
+  if (pyro_unblocking_is_due ()) {
     mask = pyro_unblocking_plan (pyro_owners_is_library (start, argument));
+    hidden = pyro_unblocking_hide ();
+  }
   errno = saved_errno;
-  if (stack == NULL)
-    return mask.kind == PYRO_MASK_STAYS
-               ? pthread_create (thread, attributes, start, argument)
-               : create_ownerless (thread, attributes, start, argument, mask);
-  stack->mask = mask;
-  result = pthread_create (thread, attributes, begin, stack);
-  if (result != 0)
-    pyro_node_stack_discard (stack);
+  if (stack == NULL && mask.kind == PYRO_MASK_STAYS) {
+    result = pthread_create (thread, attributes, start, argument);
+  } else if (stack == NULL) {
+    result = create_ownerless (thread, attributes, start, argument, mask);
+  } else {
+    stack->mask = mask;
+    result = pthread_create (thread, attributes, begin, stack);
+    if (result != 0)
+      pyro_node_stack_discard (stack);
+  }
+  pyro_unblocking_show (hidden);
   return result;
 }

@@ -75,6 +75,12 @@ pyro_proc_read_name (pid_t tid, gchar name[PYRO_THREAD_NAME_SIZE])
   return TRUE;
 }
 
+gboolean
+pyro_proc_is_short (void)
+{
+  return errno == EMFILE || errno == ENFILE || errno == ENOMEM;
+}
+
 typedef enum { MASK_ITS_OWN, MASK_ANOTHER, MASK_UNCERTAIN } MaskState;
 
 /* Calls that wait with another signal mask than the thread's own. "syscall" is

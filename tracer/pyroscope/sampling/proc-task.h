@@ -32,5 +32,9 @@ gboolean pyro_proc_list_tasks (GArray *tids);
 /* FALSE and errno: the thread is gone, or /proc cannot be read. */
 gboolean pyro_proc_read_status (pid_t tid, PyroTaskStatus *status);
 
+/* After it failed: only descriptors or memory are short, and the thread may be
+ * there. */
+gboolean pyro_proc_is_short (void);
+
 /* Only the name. */
 gboolean pyro_proc_read_name (pid_t tid, gchar name[PYRO_THREAD_NAME_SIZE]);

@@ -120,7 +120,7 @@ must_not_be_sampled (PyroThread *thread, gint signo)
   if (!pyro_proc_read_status (thread->info.tid, &status)) {
     /* Without /proc nobody knows; but where only a descriptor is missing, the
      * thread may be one that waits for all signals. */
-    if (errno != EMFILE && errno != ENFILE && errno != ENOMEM)
+    if (!pyro_proc_is_short ())
       return FALSE;
     thread->reason = PYRO_UNSAMPLED_BLOCKED;
     return TRUE;
@@ -153,6 +153,8 @@ pyro_thread_arm (PyroThread *thread, PyroTimerPlan *plan,
   unblocked = pyro_unblocked_find (thread->info.tid);
   if (must_not_be_sampled (thread, plan->signo) || plan->signo == 0)
     return PYRO_ARM_REFUSED;
+  if (unblocked == NULL)
+    unblocked = pyro_unblocked_find (thread->info.tid);
   if (!may_have_timer) {
     thread->reason = PYRO_UNSAMPLED_NO_TIMER;
     return PYRO_ARM_SHORT;

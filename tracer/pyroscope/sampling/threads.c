@@ -458,7 +458,8 @@ pyro_threads_have_pending (PyroThreads *threads, gint signo)
     PyroTaskStatus status;
 
     if (pyro_proc_read_status (GPOINTER_TO_INT (key), &status)
-        && status.pending_signals >> (signo - 1) & 1)
+            ? (status.pending_signals >> (signo - 1) & 1) != 0
+            : pyro_proc_is_short ())
       return TRUE;
   }
   return FALSE;

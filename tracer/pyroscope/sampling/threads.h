@@ -65,7 +65,8 @@ void pyro_threads_set_signal (PyroThreads *threads, gint signo,
                               const PyroThreadsSink *sink, gpointer data);
 
 /* A signal SIGNO waits to be delivered to a thread that may have had a timer:
- * it may be a tick of one that is deleted (kernels before 6.13 leave it). */
+ * it may be a tick of one that is deleted (kernels before 6.13 leave it).
+ * TRUE also where no descriptor is left to look with. */
 gboolean pyro_threads_have_pending (PyroThreads *threads, gint signo);
 
 /* Finds new threads, arms, sweeps dead ones; what it has to tell of CPU time

@@ -80,14 +80,10 @@ pyro_unblocking_plan (gboolean may)
   PyroMaskPlan plan
       = { PYRO_MASK_STAYS, __atomic_load_n (&allowed, __ATOMIC_ACQUIRE) };
 
-  if (own != NULL) {
-    plan.kind = may && plan.signo == own->signo ? PYRO_MASK_INHERITS
-                                                : PYRO_MASK_RESTORE;
-    plan.signo = own->signo;
-  } else if (plan.signo != 0 && may
-             && (change_mask (SIG_BLOCK, 0) & bit (plan.signo))) {
+  if (own != NULL ? may && plan.signo == own->signo
+                  : plan.signo != 0 && may
+                        && (change_mask (SIG_BLOCK, 0) & bit (plan.signo)))
     plan.kind = PYRO_MASK_UNBLOCK;
-  }
   return plan;
 }
 
@@ -187,51 +183,31 @@ restore (void)
     take_own_tick (entry->signo);
 }
 
-/* FALSE: no entry was left for it. */
-static gboolean
-let_through (gint signo, gboolean is_blocked)
+void
+pyro_unblocking_begin (PyroMaskPlan plan)
 {
-  PyroUnblocked *entry = claim_one (get_tid ());
+  PyroUnblocked *entry;
 
+  if (plan.kind == PYRO_MASK_STAYS)
+    return;
+  entry = claim_one (get_tid ());
   if (entry == NULL)
-    return FALSE;
-  entry->signo = signo;
-  entry->timer = entry->blocker = 0;
+    return; /* none is left for it */
+  entry->signo = plan.signo;
   set_state (entry, LETS_THROUGH);
   own = entry;
   /* The thread's attributes may have had another mask than its creator. */
-  if (!(change_mask (SIG_UNBLOCK, bit (signo)) & bit (signo)) && is_blocked) {
+  if (!(change_mask (SIG_UNBLOCK, bit (plan.signo)) & bit (plan.signo))) {
     own = NULL;
     set_state (entry, RESTORED);
   }
   /* It was ended meanwhile. */
-  if (__atomic_load_n (&allowed, __ATOMIC_SEQ_CST) != signo)
+  if (__atomic_load_n (&allowed, __ATOMIC_SEQ_CST) != plan.signo)
     restore ();
-  return TRUE;
 }
 
-void
-pyro_unblocking_begin (PyroMaskPlan plan)
-{
-  switch (plan.kind) {
-  case PYRO_MASK_STAYS:
-    break;
-  case PYRO_MASK_UNBLOCK:
-    let_through (plan.signo, TRUE);
-    break;
-  case PYRO_MASK_INHERITS:
-    if (let_through (plan.signo, FALSE))
-      break;
-    /* fallthrough */
-  case PYRO_MASK_RESTORE:
-    change_mask (SIG_BLOCK, bit (plan.signo));
-    break;
-  }
-}
-
-/* For as long as a process is made, which inherits the mask. */
-static gint
-hide (void)
+gint
+pyro_unblocking_hide (void)
 {
   if (own == NULL)
     return 0;
@@ -239,11 +215,11 @@ hide (void)
   return own->signo;
 }
 
-static void
-show (gint signo)
+void
+pyro_unblocking_show (gint hidden)
 {
-  if (signo != 0 && own != NULL && get_state (own) == LETS_THROUGH)
-    change_mask (SIG_UNBLOCK, bit (signo));
+  if (hidden != 0 && own != NULL && get_state (own) == LETS_THROUGH)
+    change_mask (SIG_UNBLOCK, bit (hidden));
 }
 
 static void
@@ -326,11 +302,11 @@ pyro_wrap_signalfd (int fd, const sigset_t *set, int flags)
 pid_t
 pyro_wrap_fork (void)
 {
-  gint signo = hide ();
+  gint signo = pyro_unblocking_hide ();
   pid_t child = fork ();
 
   if (child != 0)
-    show (signo);
+    pyro_unblocking_show (signo);
   else
     own = NULL;
   return child;
@@ -342,10 +318,10 @@ pyro_wrap_posix_spawn (pid_t *pid, const char *path,
                        const posix_spawnattr_t *attributes, char *const argv[],
                        char *const envp[])
 {
-  gint signo = hide ();
+  gint signo = pyro_unblocking_hide ();
   int result = posix_spawn (pid, path, actions, attributes, argv, envp);
 
-  show (signo);
+  pyro_unblocking_show (signo);
   return result;
 }
 
@@ -355,30 +331,30 @@ pyro_wrap_posix_spawnp (pid_t *pid, const char *file,
                         const posix_spawnattr_t *attributes, char *const argv[],
                         char *const envp[])
 {
-  gint signo = hide ();
+  gint signo = pyro_unblocking_hide ();
   int result = posix_spawnp (pid, file, actions, attributes, argv, envp);
 
-  show (signo);
+  pyro_unblocking_show (signo);
   return result;
 }
 
 int
 pyro_wrap_system (const char *command)
 {
-  gint signo = hide ();
+  gint signo = pyro_unblocking_hide ();
   int result = system (command);
 
-  show (signo);
+  pyro_unblocking_show (signo);
   return result;
 }
 
 FILE *
 pyro_wrap_popen (const char *command, const char *type)
 {
-  gint signo = hide ();
+  gint signo = pyro_unblocking_hide ();
   FILE *result = popen (command, type);
 
-  show (signo);
+  pyro_unblocking_show (signo);
   return result;
 }
 
@@ -386,30 +362,30 @@ pyro_wrap_popen (const char *command, const char *type)
 int
 pyro_wrap_execve (const char *path, char *const argv[], char *const envp[])
 {
-  gint signo = hide ();
+  gint signo = pyro_unblocking_hide ();
   int result = execve (path, argv, envp);
 
-  show (signo);
+  pyro_unblocking_show (signo);
   return result;
 }
 
 int
 pyro_wrap_execv (const char *path, char *const argv[])
 {
-  gint signo = hide ();
+  gint signo = pyro_unblocking_hide ();
   int result = execv (path, argv);
 
-  show (signo);
+  pyro_unblocking_show (signo);
   return result;
 }
 
 int
 pyro_wrap_execvp (const char *file, char *const argv[])
 {
-  gint signo = hide ();
+  gint signo = pyro_unblocking_hide ();
   int result = execvp (file, argv);
 
-  show (signo);
+  pyro_unblocking_show (signo);
   return result;
 }
 
@@ -467,7 +443,7 @@ make_block (PyroUnblocked *entry)
   else if (state == RESTORED)
     return TRUE;
   if (!pyro_proc_read_status (entry->tid, &status))
-    return TRUE;
+    return !pyro_proc_is_short ();
   if (status.is_certain && status.blocked_signals != G_MAXUINT64
       && (status.blocked_signals & bit (entry->signo))) {
     take_timer (&entry->blocker);
@@ -550,6 +526,12 @@ pyro_unblocked_is_over (const PyroUnblocked *unblocked)
   return get_state (unblocked) != LETS_THROUGH;
 }
 
+static gboolean
+is_gone (pid_t tid)
+{
+  return pyro_raw_syscall (SYS_tgkill, getpid (), tid, 0, 0, 0, 0) == -ESRCH;
+}
+
 static void
 release (PyroUnblocked *entry)
 {
@@ -563,7 +545,7 @@ pyro_unblocked_release (pid_t tid)
 {
   PyroUnblocked *entry = find (tid);
 
-  if (entry != NULL)
+  if (entry != NULL && is_gone (tid))
     release (entry);
 }
 
@@ -575,8 +557,7 @@ pyro_unblocking_sweep (void)
   for (gint i = 0; i < n; i++) {
     pid_t tid = __atomic_load_n (&table[i].tid, __ATOMIC_ACQUIRE);
 
-    if (tid != 0
-        && pyro_raw_syscall (SYS_tgkill, getpid (), tid, 0, 0, 0, 0) == -ESRCH)
+    if (tid != 0 && is_gone (tid))
       release (&table[i]);
   }
 }

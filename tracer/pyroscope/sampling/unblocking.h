@@ -33,10 +33,8 @@ G_BEGIN_DECLS
 /* What a thread that is about to be made does about its mask. */
 typedef struct {
   enum {
-    PYRO_MASK_STAYS,    /* nothing */
-    PYRO_MASK_UNBLOCK,  /* lets the signal through */
-    PYRO_MASK_INHERITS, /* its creator does, and it shall, too */
-    PYRO_MASK_RESTORE,  /* its creator does, and it shall not */
+    PYRO_MASK_STAYS,   /* nothing */
+    PYRO_MASK_UNBLOCK, /* lets the signal through */
   } kind;
   gint signo;
 } PyroMaskPlan;
@@ -46,6 +44,12 @@ gboolean pyro_unblocking_is_due (void);
 
 /* MAY: nobody expects the thread to look at its mask but by the C library. */
 PyroMaskPlan pyro_unblocking_plan (gboolean may);
+
+/* Around the making of a thread or a process: what is made begins with the mask
+ * that its creator believes to have, so that nobody gives it a timer before its
+ * first act. Returns what show() needs. */
+gint pyro_unblocking_hide (void);
+void pyro_unblocking_show (gint hidden);
 
 /* The new thread's first act. */
 void pyro_unblocking_begin (PyroMaskPlan plan);
@@ -65,7 +69,8 @@ void pyro_unblocking_tick (void);
 typedef struct _PyroUnblocked PyroUnblocked;
 
 /* NULL: the thread's mask is what it believes. To be asked before the mask is
- * read from /proc. */
+ * read from /proc, and, if it lets the signal through, once more: the thread
+ * may have begun to in between. */
 PyroUnblocked *pyro_unblocked_find (pid_t tid);
 
 /* The thread deletes its timer itself when it restores its mask. FALSE: it has
@@ -76,7 +81,7 @@ gboolean pyro_unblocked_take_timer (PyroUnblocked *unblocked);
 /* It has no timer any more, and gets none. */
 gboolean pyro_unblocked_is_over (const PyroUnblocked *unblocked);
 
-/* The thread TID is gone. */
+/* The thread TID is gone. If another one has its id, that keeps what it has. */
 void pyro_unblocked_release (pid_t tid);
 
 /* Releases those that went while no collector looked; nobody has a timer. */
