@@ -86,10 +86,11 @@ pyro_network_start (void)
   if (g_atomic_int_get (&network.state) != NOT_STARTED)
     return;
   pthread_rwlock_wrlock (&network.use);
-  if (!g_atomic_int_get (&network.closed)
-      && g_atomic_int_compare_and_exchange (&network.state, NOT_STARTED,
-                                            STARTING)) {
-    start_locked ();
+  /* Whoever closes it either sees this and waits, or is seen. */
+  if (g_atomic_int_compare_and_exchange (&network.state, NOT_STARTED,
+                                         STARTING)) {
+    if (!g_atomic_int_get (&network.closed))
+      start_locked ();
     g_atomic_int_compare_and_exchange (&network.state, STARTING, UNUSABLE);
   }
   pthread_rwlock_unlock (&network.use);
