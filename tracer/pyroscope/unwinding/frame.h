@@ -31,17 +31,21 @@ pyro_stack_read (const PyroStackBounds *stack, uintptr_t address,
   return true;
 }
 
-/* SP is a frame's that call frame information has led to. */
-static inline void
+/* SP is a frame's that call frame information has led to. False: so far away
+ * that it is none. */
+static inline bool
 pyro_stack_reach (PyroStackBounds *stack, uintptr_t sp)
 {
   uintptr_t high;
 
   if (__builtin_expect (stack->limit == 0, 1))
-    return;
+    return true;
+  if (sp > stack->high)
+    return false;
   high = stack->limit - sp > PYRO_STACK_REACH ? sp + PYRO_STACK_REACH
                                               : stack->limit;
   stack->high = high > stack->certain ? high : stack->certain;
+  return true;
 }
 
 /* From here on nothing but guesses is read by. */

@@ -216,11 +216,12 @@ move_to (PyroFrame *frame, uintptr_t cfa, uintptr_t ra, uintptr_t fp)
 {
   if (cfa < frame->regs.sp || (cfa == frame->regs.sp && !frame->exact))
     return PYRO_STACK_NO_PROGRESS;
+  if (!pyro_stack_reach (&frame->stack, cfa))
+    return PYRO_STACK_UNREADABLE;
   frame->regs.pc = RETURN_ADDRESS_BITS (ra);
   frame->regs.sp = cfa;
   frame->regs.fp = fp;
   frame->exact = false;
-  pyro_stack_reach (&frame->stack, cfa);
   return frame->regs.pc == 0 ? PYRO_STACK_COMPLETE : GO_ON;
 }
 

@@ -11,12 +11,13 @@
 
 /* Functions of 0x40 bytes each. */
 enum {
-  ROOT = TEXT + 0x000,  /* return address undefined */
-  PLAIN = TEXT + 0x040, /* CFA = rsp + 16 */
-  BY_FP = TEXT + 0x080, /* push %rbp; mov %rsp,%rbp */
-  ZERO = TEXT + 0x0c0,  /* CFA = rsp + 0: malformed, no progress */
-  WILD = TEXT + 0x100,  /* CFA arithmetic that is not supported */
-  BARE = TEXT + 0x400,  /* no FDE */
+  ROOT = TEXT + 0x000,   /* return address undefined */
+  PLAIN = TEXT + 0x040,  /* CFA = rsp + 16 */
+  BY_FP = TEXT + 0x080,  /* push %rbp; mov %rsp,%rbp */
+  ZERO = TEXT + 0x0c0,   /* CFA = rsp + 0: malformed, no progress */
+  WILD = TEXT + 0x100,   /* CFA arithmetic that is not supported */
+  BY_RDI = TEXT + 0x140, /* CFA = rbp + 16, return address in rdi */
+  BARE = TEXT + 0x400,   /* no FDE */
   AWAY = TEXT + 0x100000,
 };
 
@@ -31,6 +32,7 @@ set_up (Fixture *f, gconstpointer data)
   PUT_FDE (section, cie, BY_FP, 0x40, "\x0e\x10\x86\x02\x0d\x06");
   PUT_FDE (section, cie, ZERO, 0x40, "\x0c\x07\x00\x11\x10\x7f");
   PUT_FDE (section, cie, WILD, 0x40, "\x0f\x04\x77\x08\x06\x06");
+  PUT_FDE (section, cie, BY_RDI, 0x40, "\x0c\x06\x10\x09\x10\x05");
   made_up_set_up (f, section);
 }
 
@@ -583,6 +585,27 @@ test_foreign_frame_too_large (Fixture *f, gconstpointer data)
   munmap (pages, 64 * PAGE);
 }
 
+/* Nor where nothing is read of the frame itself: the next one is not looked for
+ * there, within the mapping or above it. */
+static void
+test_foreign_frame_unread (Fixture *f, gconstpointer data)
+{
+  guint8 *pages = map_partly (f);
+
+  f->regs.pc = BY_RDI + 8;
+  f->regs.rdi = PLAIN + 8;
+  f->regs.fp = (uintptr_t)pages + 40 * PAGE;
+  walk (f, PYRO_MAX_FRAMES);
+  g_assert_cmpint (f->walk.end, ==, PYRO_STACK_UNREADABLE);
+  g_assert_cmpuint (f->walk.depth, ==, 1);
+
+  f->stack.limit = f->stack.high = (uintptr_t)pages + 2 * PAGE;
+  walk (f, PYRO_MAX_FRAMES);
+  g_assert_cmpint (f->walk.end, ==, PYRO_STACK_UNREADABLE);
+  g_assert_cmpuint (f->walk.depth, ==, 1);
+  munmap (pages, 64 * PAGE);
+}
+
 /* A word is a return address only where a call ends, once that is known. */
 static void
 test_call_sites (Fixture *f, gconstpointer data)
@@ -687,6 +710,8 @@ main (int argc, char **argv)
        test_foreign_stack_by_frame_pointers);
   ADD ("/walk/a-frame-is-not-looked-for-far-away",
        test_foreign_frame_too_large);
+  ADD ("/walk/a-frame-that-is-not-read-is-not-far-away-either",
+       test_foreign_frame_unread);
   ADD ("/walk/a-guess-is-where-a-call-ends", test_call_sites);
   ADD ("/walk/guesses-that-lead-nowhere-are-given-up", test_budget);
   ADD ("/walk/a-deep-stack-is-rescued", test_rescue_of_a_deep_stack);
