@@ -44,26 +44,22 @@ rm -rf -- "$captures"
 mkdir -p "$captures"
 : >"$log"
 
-# As anyone would profile a pipeline of his own; the folder by its environment
-# name, since no path can break that.
-export GST_PLUGIN_PATH=$target/release${GST_PLUGIN_PATH:+:$GST_PLUGIN_PATH}
-export GST_PYROSCOPE_OUTPUT_DIR=$captures
+# What is not given to record are settings by their environment names.
+export GST_PYROSCOPE_SERVER_URL=$server GST_PYROSCOPE_TRACER_NAME=$service
 export GST_DEBUG=pyroscope:4 GST_DEBUG_NO_COLOR=1
-tracer () {
-  printf 'pyroscope(server-url="%s",tracer-name=%s,tags="job=%s")' \
-    "$server" "$service" "$1"
-}
 
 # profile JOB SECONDS ELEMENT...: the pipeline until its end, but no longer
 profile () {
   local job=$1 seconds=$2 status=0 second
   shift 2
   [ -z "$stopped" ] || return 0
-  printf "%s: GST_TRACERS='%s' gst-launch-1.0 -e %s\n" \
-    "$job" "$(tracer "$job")" "$*"
+  printf '%s: gst-pyroscope-inspect record -- gst-launch-1.0 -e %s\n' \
+    "$job" "$*"
   set -m
-  GST_TRACERS=$(tracer "$job") timeout --foreground -s INT -k 30 "$seconds" \
-    gst-launch-1.0 -e "$@" >>"$log" 2>&1 </dev/null &
+  GST_PYROSCOPE_TAGS=job=$job \
+    timeout --foreground -s INT -k 30 "$seconds" \
+    "$inspect" record -o "$captures" -- gst-launch-1.0 -e "$@" \
+    >>"$log" 2>&1 </dev/null &
   pipeline=$!
   set +m
   for ((second = 0; ; second++)); do
@@ -132,7 +128,5 @@ cat <<END
 The captures are in $captures. Try next, in $root:
   $tool top --by thread --filter element=x264enc0 target/demo-captures
   $tool folded target/demo-captures >demo.folded   # for any flame graph viewer
-  GST_PLUGIN_PATH=target/release \\
-    GST_TRACERS='pyroscope(server-url="",output-dir=/tmp/captures)' \\
-    gst-launch-1.0 …                               # a pipeline of yours
+  $tool record -- gst-launch-1.0 …   # a pipeline of yours
 END

@@ -15,6 +15,8 @@ typedef struct {
 } Command;
 
 static const Command commands[] = {
+  { "record", pyro_cmd_record,
+    "run a command that uses GStreamer, and record its profile" },
   { "summary", pyro_cmd_summary,
     "what was profiled, when, for how long, and how well" },
   { "top", pyro_cmd_top,
@@ -29,8 +31,10 @@ print_help (void)
   guint i;
 
   printf ("Usage:\n"
+          "  gst-pyroscope-inspect record [OPTION...] -- PROGRAM...\n"
           "  gst-pyroscope-inspect COMMAND [OPTION...] PATH...\n\n"
-          "Reads pprof profiles: gst-pyroscope's captures, and any other "
+          "Records profiles of GStreamer programs, and reads pprof profiles: "
+          "gst-pyroscope's captures, and any other "
           "tool's.\n\nCommands:\n");
   for (i = 0; i < G_N_ELEMENTS (commands); i++)
     printf ("  %-9s %s\n", commands[i].name, commands[i].help);
@@ -38,6 +42,8 @@ print_help (void)
           "  -h, --help   this text; COMMAND --help: the command's options\n"
           "  --version    the version\n\n"
           "Examples:\n"
+          "  gst-pyroscope-inspect record -- gst-launch-1.0 videotestsrc "
+          "num-buffers=500 ! x264enc ! fakesink\n"
           "  gst-pyroscope-inspect summary captures/\n"
           "  gst-pyroscope-inspect top --by element captures/\n"
           "  gst-pyroscope-inspect top --filter element=x264enc0 cpu.pb.gz\n"
