@@ -114,7 +114,7 @@ pyro_profile_copy_sample (PyroProfileCopy *copy, const PyroSample *sample)
 
 GBytes *
 pyro_profile_encode_range (const PyroProfile *profile, gsize first, gsize end,
-                           gboolean with_stats)
+                           gint64 shift_ns, gboolean with_stats)
 {
   g_autoptr (PyroProfileBuilder) builder = pyro_profile_builder_new (
       profile->sample_types, profile->n_sample_types, profile->period_type,
@@ -122,8 +122,9 @@ pyro_profile_encode_range (const PyroProfile *profile, gsize first, gsize end,
   g_autoptr (PyroProfileCopy) copy = pyro_profile_copy_new (profile, builder);
   gsize i;
 
-  pyro_profile_builder_set_time (builder, profile->time_ns,
-                                 profile->duration_ns);
+  pyro_profile_builder_set_time (
+      builder, profile->time_ns > 0 ? profile->time_ns + shift_ns : 0,
+      profile->duration_ns - shift_ns);
   pyro_profile_builder_set_default_sample_type (builder,
                                                 profile->default_sample_type);
   for (i = 0; i < profile->n_comments; i++) {

@@ -23,9 +23,11 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (PyroProfileCopy, pyro_profile_copy_free)
 void pyro_profile_copy_sample (PyroProfileCopy *copy, const PyroSample *sample);
 
 /* The serialized profile of the samples FIRST up to, not including, END, with
- * the times and comments of PROFILE; the counters among the comments
- * ("stats.") only if WITH_STATS. (transfer full) */
-GBytes *pyro_profile_encode_range (const PyroProfile *profile, gsize first,
-                                   gsize end, gboolean with_stats);
+ * the comments and times of PROFILE, begun SHIFT_NS later and as much shorter;
+ * the counters among the comments ("stats.") only if WITH_STATS. (transfer
+ * full) */
+GBytes *
+pyro_profile_encode_range (const PyroProfile *profile, gsize first, gsize end,
+                           gint64 shift_ns, gboolean with_stats);
 
 G_END_DECLS

@@ -18,11 +18,17 @@ G_BEGIN_DECLS
 
 /* PPROF: one serialized profile, not compressed. Parts (GBytes) of at most
  * MAX_BYTES and MAX_SAMPLES each; where it is small enough, it is itself the
- * one part. Each part stands for itself and has the times of the whole; the
- * values of all parts add up to the whole's, and so do the counters among the
- * comments, which are all in the first part. A single sample that is larger
- * than MAX_BYTES is a part of its own and remains too large. NULL with a
- * PYRO_PROFILE_ERROR where PPROF is no profile. (transfer full) */
+ * one part. Each part stands for itself; the values of all parts add up to the
+ * whole's, and so do the counters among the comments, which are all in the
+ * first part. A single sample that is larger than MAX_BYTES is a part of its
+ * own and remains too large. NULL with a PYRO_PROFILE_ERROR where PPROF is not
+ * a profile. (transfer full)
+ *
+ * No two parts have both a time and a set of labels in common: a server makes
+ * a series of each set, and of two rows of one series with one time its
+ * compaction keeps one (measured; with times a nanosecond apart it keeps both).
+ * So the parts have the time of the whole and are cut between sets; a set that
+ * does not fit goes on in the next part, whose time is a nanosecond later. */
 GPtrArray *pyro_profile_split (GBytes *pprof, gsize max_bytes,
                                guint max_samples, GError **error);
 

@@ -18,7 +18,7 @@ pyro_profile_free (PyroProfile *profile)
 GBytes *
 pyro_profile_encode (const PyroProfile *profile)
 {
-  return pyro_profile_encode_range (profile, 0, profile->n_samples, TRUE);
+  return pyro_profile_encode_range (profile, 0, profile->n_samples, 0, TRUE);
 }
 
 gchar *

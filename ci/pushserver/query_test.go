@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"fmt"
 	"maps"
+	"net/http"
 	"reflect"
 	"slices"
 	"testing"
@@ -442,6 +443,34 @@ func TestValuesAddUpToTheNanosecond(t *testing.T) {
 	}
 	if got := sum(stacks(f.merged(t, cpuType, "{}"))); got != want {
 		t.Errorf("the profile's total is %d, want %d", got, want)
+	}
+}
+
+// What the real server was seen to do, some minutes after the pushes.
+func TestCompactionKeepsOneRowOfASeriesAndTime(t *testing.T) {
+	f := start(t)
+	push := func(function string, later int64) {
+		p := cpuProfile(sample{[]string{"main", function}, []int64{1, 10}, nil})
+		p.TimeNanos += later
+		f.mustPush(t, p, "s")
+	}
+	push("f", 0)
+	push("f", 0) // sent twice
+	push("g", 0) // another part of the same profile
+	push("h", 1) // as a nanosecond later
+	if got := f.flameGraph(t, cpuType, "{}", 0).Total; got != 40 {
+		t.Errorf("before compaction the total is %d, want 40", got)
+	}
+	res, err := http.Post(f.url+"/compact", "", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	res.Body.Close()
+	if res.StatusCode != http.StatusOK {
+		t.Fatalf("compact answers %s", res.Status)
+	}
+	if got := f.flameGraph(t, cpuType, "{}", 0).Total; got != 20 {
+		t.Errorf("after compaction the total is %d, want 20", got)
 	}
 }
 

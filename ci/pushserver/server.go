@@ -64,6 +64,10 @@ func (s *server) handler(base string) http.Handler {
 	mux.HandleFunc("GET /ready", func(w http.ResponseWriter, _ *http.Request) {
 		fmt.Fprintln(w, "ready")
 	})
+	mux.HandleFunc("POST /compact", func(w http.ResponseWriter, _ *http.Request) {
+		s.compact()
+		fmt.Fprintln(w, "compacted")
+	})
 	if base == "" {
 		return mux
 	}
@@ -113,6 +117,15 @@ func (s *server) tenant(ctx context.Context) *tenant {
 		s.perTenant[id] = t
 	}
 	return t
+}
+
+// compact compacts the stores of all tenants.
+func (s *server) compact() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, t := range s.perTenant {
+		t.store.compact()
+	}
 }
 
 // invalid makes an error of the request's own, HTTP status 400.

@@ -187,6 +187,21 @@ func (st *store) seriesFor(kind profileType, ls labels) *series {
 	return s
 }
 
+// compact does what the real server's compaction does some minutes after a
+// push: of several rows of one series with one time one is kept.
+func (st *store) compact() {
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	for _, s := range st.series {
+		seen := make(map[int64]bool)
+		s.entries = slices.DeleteFunc(s.entries, func(e entry) bool {
+			again := seen[e.profile.TimeNanos]
+			seen[e.profile.TimeNanos] = true
+			return again
+		})
+	}
+}
+
 // timeRange is closed at both ends, in milliseconds since the epoch.
 type timeRange struct {
 	start, end int64

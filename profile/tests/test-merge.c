@@ -165,8 +165,9 @@ check_parts (guint n_samples, gsize max_bytes, guint max_samples)
 
     g_assert_cmpuint (g_bytes_get_size (parts->pdata[i]), <=, max_bytes);
     g_assert_cmpuint (part->n_samples, <=, max_samples);
-    g_assert_cmpint (part->time_ns, ==, 7 * SECOND);
-    g_assert_cmpint (part->duration_ns, ==, 10 * SECOND);
+    g_assert_cmpint (part->time_ns, >=, 7 * SECOND);
+    g_assert_cmpint (part->time_ns, <, 7 * SECOND + parts->len);
+    g_assert_cmpint (part->time_ns + part->duration_ns, ==, 17 * SECOND);
     g_assert_cmpstr (part->mappings[0].build_id, ==, "0123abcd");
     g_assert_cmpstr (pyro_profile_get_comment (part, "series.service_name"), ==,
                      "camera");
@@ -192,6 +193,69 @@ test_parts_are_whole_profiles_and_add_up (void)
   check_parts (1000, 20000, PYRO_SPLIT_MAX_SAMPLES);
   check_parts (1000, PYRO_SPLIT_MAX_BYTES, 300);
   check_parts (40000, PYRO_SPLIT_MAX_BYTES, PYRO_SPLIT_MAX_SAMPLES);
+}
+
+/* Those of the example: "element=e0" and "element=e1" in turns. */
+static gboolean
+has_element (const PyroProfile *profile, const gchar *element)
+{
+  for (gsize i = 0; i < profile->n_samples; i++) {
+    const PyroSampleLabel *label
+        = pyro_sample_get_label (&profile->samples[i], "element");
+
+    if (strcmp (label->str, element) == 0)
+      return TRUE;
+  }
+  return FALSE;
+}
+
+static void
+check_that_no_rows_are_equal (guint n_samples, gsize max_bytes,
+                              guint max_samples)
+{
+  g_autoptr (GBytes) whole = example_encode (n_samples, 7 * SECOND);
+  g_autoptr (GPtrArray) parts
+      = pyro_profile_split (whole, max_bytes, max_samples, NULL);
+  g_autoptr (GHashTable) rows
+      = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
+
+  g_assert_cmpuint (parts->len, >, 1);
+  for (guint i = 0; i < parts->len; i++) {
+    g_autoptr (PyroProfile) part = decode (parts->pdata[i]);
+    static const gchar *const elements[] = { "e0", "e1" };
+
+    for (guint e = 0; e < 2; e++) {
+      if (has_element (part, elements[e]))
+        g_assert_true (g_hash_table_add (
+            rows, g_strdup_printf ("%s at %" G_GINT64_FORMAT, elements[e],
+                                   part->time_ns)));
+    }
+  }
+}
+
+static void
+test_no_two_parts_share_a_label_set_and_a_time (void)
+{
+  check_that_no_rows_are_equal (1000, 20000, PYRO_SPLIT_MAX_SAMPLES);
+  check_that_no_rows_are_equal (1000, PYRO_SPLIT_MAX_BYTES, 100);
+  check_that_no_rows_are_equal (1000, PYRO_SPLIT_MAX_BYTES, 700);
+}
+
+static void
+test_sets_that_fit_are_not_cut (void)
+{
+  g_autoptr (GBytes) whole = example_encode (1000, 7 * SECOND);
+  g_autoptr (GPtrArray) parts
+      = pyro_profile_split (whole, PYRO_SPLIT_MAX_BYTES, 600, NULL);
+
+  g_assert_cmpuint (parts->len, ==, 2);
+  for (guint i = 0; i < 2; i++) {
+    g_autoptr (PyroProfile) part = decode (parts->pdata[i]);
+
+    g_assert_cmpuint (part->n_samples, ==, 500);
+    g_assert_true (has_element (part, "e0") != has_element (part, "e1"));
+    g_assert_cmpint (part->time_ns, ==, 7 * SECOND);
+  }
 }
 
 static void
@@ -225,6 +289,8 @@ main (int argc, char **argv)
   TEST (times_at_the_ends_of_the_range_do_no_harm);
   TEST (a_small_profile_is_its_own_part);
   TEST (parts_are_whole_profiles_and_add_up);
+  TEST (no_two_parts_share_a_label_set_and_a_time);
+  TEST (sets_that_fit_are_not_cut);
   TEST (a_sample_that_is_too_large_is_a_part_of_its_own);
   TEST (what_is_no_profile_is_not_split);
   return g_test_run ();

@@ -220,6 +220,12 @@ class PyroscopeServer:
         }
         self._json(_PUSH, "Push", {"series": [series]})
 
+    def compact(self) -> None:
+        """Of several rows of one series with one time, one is kept. A real
+        server does that by itself, minutes after a push."""
+        if not self.is_real:
+            self._post("compact", "text/plain", b"")
+
     def profile_types(
         self,
         until: Callable[[list[str]], object] = bool,
