@@ -18,6 +18,18 @@ is_readable (gconstpointer address, gsize size)
          && pyro_loader_is_readable ((guintptr)address, size);
 }
 
+static gboolean
+is_part_readable (const PyroDynamicSection *section, gconstpointer address,
+                  gsize size)
+{
+  guintptr start = (guintptr)address;
+
+  return (size <= MAX_TABLE_SIZE && start >= section->readable_start
+          && start <= section->readable_limit
+          && size <= section->readable_limit - start)
+         || is_readable (address, size);
+}
+
 /* glibc stores run-time addresses in place, others leave them as they were. */
 static guintptr
 to_address (guintptr base, guintptr value)
@@ -84,6 +96,12 @@ read_entries (PyroDynamicSection *section)
     case DT_SYMTAB:
       section->symbols = (const ElfW (Sym) *)to_address (base, value);
       break;
+    case DT_GNU_HASH:
+      section->gnu_hash = (const guint32 *)to_address (base, value);
+      break;
+    case DT_HASH:
+      section->hash = (const guint32 *)to_address (base, value);
+      break;
     case DT_JMPREL:
       section->tables[0] = (const ElfW (Rela) *)to_address (base, value);
       break;
@@ -120,23 +138,90 @@ read_entries (PyroDynamicSection *section)
   section->n_relocations[1] -= n_relative;
 }
 
+gboolean
+pyro_dynamic_section_has_relocations (const PyroDynamicSection *section)
+{
+  for (guint i = 0; i < 2; i++)
+    if (!is_readable (section->tables[i],
+                      section->n_relocations[i] * sizeof (ElfW (Rela))))
+      return FALSE;
+  return TRUE;
+}
+
+/* Where something is hashed: the first symbol that is. A table of nothing names
+ * symbol 1, whatever there is. */
+static gsize
+find_first_hashed (const PyroDynamicSection *section)
+{
+  const guint32 *table = section->gnu_hash;
+  gsize n_buckets, n_words;
+  const guint32 *buckets;
+
+  if (!is_part_readable (section, table, 4 * sizeof *table))
+    return 0;
+  n_buckets = table[0];
+  n_words = table[2] * sizeof (ElfW (Addr)) / sizeof *table;
+  buckets = table + 4 + n_words;
+  if (!is_part_readable (section, buckets, n_buckets * sizeof *buckets))
+    return 0;
+  for (gsize i = 0; i < n_buckets; i++)
+    if (buckets[i] != 0)
+      return table[1];
+  return 0;
+}
+
+gsize
+pyro_dynamic_section_count_imported (const PyroDynamicSection *section)
+{
+  gsize n = 0;
+
+  if (section->gnu_hash != NULL)
+    n = find_first_hashed (section);
+  else if (section->hash != NULL
+           && is_part_readable (section, section->hash,
+                                2 * sizeof *section->hash))
+    n = section->hash[1]; /* all symbols */
+  return n > 0 && section->symbols != NULL
+                 && is_part_readable (section, section->symbols,
+                                      n * sizeof *section->symbols)
+             ? n
+             : 0;
+}
+
 static gboolean
 are_relocations_readable (const PyroDynamicSection *section)
 {
   gsize last_symbol = 0;
 
-  for (guint i = 0; i < 2; i++) {
-    const ElfW (Rela) *table = section->tables[i];
-
-    if (!is_readable (table, section->n_relocations[i] * sizeof *table))
-      return FALSE;
+  if (!pyro_dynamic_section_has_relocations (section))
+    return FALSE;
+  for (guint i = 0; i < 2; i++)
     for (gsize j = 0; j < section->n_relocations[i]; j++)
-      last_symbol = MAX (last_symbol, ELF64_R_SYM (table[j].r_info));
-  }
+      last_symbol
+          = MAX (last_symbol, ELF64_R_SYM (section->tables[i][j].r_info));
   return last_symbol == 0
          || (section->symbols != NULL
              && is_readable (section->symbols,
                              (last_symbol + 1) * sizeof *section->symbols));
+}
+
+/* Linkers put them beside each other: one system call instead of four. */
+static gboolean
+are_strings_readable (PyroDynamicSection *section)
+{
+  guintptr strings = (guintptr)section->strings, low = strings;
+  guintptr limit = strings + section->strings_size;
+
+  if (section->gnu_hash != NULL)
+    low = MIN (low, (guintptr)section->gnu_hash);
+  if (section->symbols != NULL)
+    low = MIN (low, (guintptr)section->symbols);
+  if (low < section->start || limit > section->limit || limit < low
+      || !is_readable ((gconstpointer)low, limit - low))
+    return is_readable (section->strings, section->strings_size);
+  section->readable_start = low;
+  section->readable_limit = limit;
+  return TRUE;
 }
 
 gboolean
@@ -151,7 +236,7 @@ pyro_dynamic_section_read (PyroDynamicSection *section,
     return FALSE;
   read_entries (section);
   if (section->strings == NULL || section->strings_size == 0
-      || !is_readable (section->strings, section->strings_size)
+      || !are_strings_readable (section)
       || section->strings[section->strings_size - 1] != '\0')
     return FALSE;
   return !relocations || are_relocations_readable (section);

@@ -21,10 +21,12 @@ typedef struct {
   const gchar *strings;
   gsize strings_size;
   const ElfW (Sym) * symbols;
+  const guint32 *gnu_hash, *hash; /* tables of symbols; NULL: there is none */
   /* Of DT_JMPREL, and of DT_RELA without the relative ones. */
   const ElfW (Rela) * tables[2];
   gsize n_relocations[2];
-  gsize soname; /* in STRINGS; 0: none */
+  guintptr readable_start, readable_limit; /* known to be so */
+  gsize soname;                            /* in STRINGS; 0: none */
   gboolean has_run_path;
 } PyroDynamicSection;
 
@@ -34,6 +36,14 @@ typedef struct {
 gboolean pyro_dynamic_section_read (PyroDynamicSection *section,
                                     const struct dl_phdr_info *info,
                                     gboolean relocations);
+
+/* Its relocations can be read now, though not every symbol. */
+gboolean
+pyro_dynamic_section_has_relocations (const PyroDynamicSection *section);
+
+/* All symbols that it takes from other modules are among the first N, which can
+ * be read: linkers put what is not hashed first. 0: that is not said. */
+gsize pyro_dynamic_section_count_imported (const PyroDynamicSection *section);
 
 /* The string at OFFSET, or "". */
 const gchar *

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "module-mark.h"
+#include "newest-modules.h"
 #include "unwinding/loader.h"
 
 #if defined(__x86_64__)
@@ -41,13 +42,17 @@ typedef struct {
   guint epoch;    /* in which it was seen to be there */
 } Known;
 
+/* Symbols of interest in one module. */
+#define MAX_WANTED 96
+
 /* How often a slot is looked at again if others change it. */
 #define MAX_TRIES 8
 
-/* The loader's lock is let go after so many relocations, or as many marks that
- * were compared. */
+/* The loader's lock is let go after so many relocations, or what takes as long:
+ * marks that are compared, modules that are looked at. */
 #define CHUNK 32768
 #define MARK_COST 256
+#define MODULE_COST 1024
 
 static struct {
   gint is_passing; /* atomic: one thread has what follows */
@@ -60,15 +65,28 @@ static struct {
   gboolean complete;  /* nothing was left over */
 } state;
 
+/* The symbols of interest that a module imports. */
+typedef struct {
+  struct {
+    gsize symbol;
+    const PyroImport *import;
+  } items[MAX_WANTED];
+  guint n;
+  guint64 bits; /* of the symbols' numbers, modulo 64 */
+} Wanted;
+
 typedef struct {
   const PyroImport *imports;
   guint n_imports;
   PyroImportsResult *result;
+  guint64 name_bits; /* of all imports' names */
   guint64 adds;
   gint64 left; /* of the chunk */
   gboolean has_begun, left_over;
   gpointer *slot; /* see Known; of the module that is looked at */
   gpointer value;
+  Wanted wanted;   /* likewise */
+  void *open_page; /* read-only, but for what is written now; NULL: none */
 } Pass;
 
 /* The module's place, or the empty one where it would be; NULL: there is none.
@@ -188,26 +206,41 @@ swap_once (gpointer *slot, gpointer expected, gpointer wrapper)
   return swap (slot, expected, wrapper) ? STORED : CHANGED;
 }
 
-static Stored
-store (const PyroDynamicSection *section, gpointer *slot, gpointer expected,
-       gpointer wrapper)
+/* Slots stand beside each other: a page is closed when all of its are done. */
+static void
+close_page (Pass *pass)
 {
-  const gsize page_size = (gsize)sysconf (_SC_PAGESIZE);
-  void *page = (void *)((guintptr)slot & ~(page_size - 1));
-  Stored result;
+  if (pass->open_page != NULL)
+    mprotect (pass->open_page, (gsize)sysconf (_SC_PAGESIZE), PROT_READ);
+  pass->open_page = NULL;
+}
 
+static gboolean
+open_page (Pass *pass, gpointer *slot)
+{
+  void *page = (void *)((guintptr)slot & ~((gsize)sysconf (_SC_PAGESIZE) - 1));
+
+  close_page (pass);
+  if (mprotect (page, (gsize)sysconf (_SC_PAGESIZE), PROT_READ | PROT_WRITE)
+      != 0)
+    return FALSE;
+  pass->open_page = page;
+  return TRUE;
+}
+
+static Stored
+store (Pass *pass, const PyroDynamicSection *section, gpointer *slot,
+       gpointer expected, gpointer wrapper)
+{
   switch (find_access (slot)) {
   case WRITABLE:
     return swap_once (slot, expected, wrapper);
   case READ_ONLY:
     /* Only what was made read-only by the loader, when it was done. */
     if ((guintptr)slot < section->relro_start
-        || (guintptr)slot >= section->relro_limit
-        || mprotect (page, page_size, PROT_READ | PROT_WRITE) != 0)
+        || (guintptr)slot >= section->relro_limit || !open_page (pass, slot))
       return REFUSED;
-    result = swap_once (slot, expected, wrapper);
-    mprotect (page, page_size, PROT_READ);
-    return result;
+    return swap_once (slot, expected, wrapper);
   default:
     return REFUSED;
   }
@@ -241,7 +274,7 @@ rewrite_slot (Pass *pass, const PyroDynamicSection *section, gpointer *slot,
       pass->result->foreign++;
       return TRUE;
     }
-    switch (store (section, slot, value, import->wrapper)) {
+    switch (store (pass, section, slot, value, import->wrapper)) {
     case STORED:
       pass->result->rewritten++;
       pass->value = import->wrapper;
@@ -267,6 +300,18 @@ may_import (const PyroDynamicSection *section, const PyroImport *import)
                  import->importer));
 }
 
+/* A bit for a name's first characters: most names have one that no import has.
+ */
+static guint64
+name_bit (const gchar *name)
+{
+  guint hash = 0;
+
+  for (guint i = 0; i < 6 && name[i] != '\0'; i++)
+    hash = hash * 33 + (guint8)name[i];
+  return G_GUINT64_CONSTANT (1) << hash % 64;
+}
+
 static const PyroImport *
 find_import (const Pass *pass, const PyroDynamicSection *section, gsize symbol)
 {
@@ -278,38 +323,112 @@ find_import (const Pass *pass, const PyroDynamicSection *section, gsize symbol)
   if (entry->st_shndx != SHN_UNDEF)
     return NULL;
   name = pyro_dynamic_section_string (section, entry->st_name);
+  if ((pass->name_bits & name_bit (name)) == 0)
+    return NULL;
   for (guint i = 0; i < pass->n_imports; i++)
-    if (name[0] == pass->imports[i].name[0]
-        && strcmp (name, pass->imports[i].name) == 0
+    if (strcmp (name, pass->imports[i].name) == 0
         && may_import (section, &pass->imports[i]))
       return &pass->imports[i];
   return NULL;
 }
 
+/* FALSE: that is not known before all relocations are looked at. */
+static gboolean
+find_wanted (Pass *pass, const PyroDynamicSection *section, Wanted *wanted)
+{
+  gsize n = pyro_dynamic_section_count_imported (section);
+
+  wanted->n = 0;
+  wanted->bits = 0;
+  for (gsize i = 1; i < n; i++) {
+    const PyroImport *import = find_import (pass, section, i);
+
+    if (import == NULL)
+      continue;
+    if (wanted->n == MAX_WANTED)
+      return FALSE;
+    wanted->items[wanted->n].symbol = i;
+    wanted->items[wanted->n++].import = import;
+    wanted->bits |= G_GUINT64_CONSTANT (1) << i % 64;
+  }
+  pass->left -= (gint64)n;
+  return n > 0;
+}
+
+/* WANTED: NULL: its name has to tell. */
+static const PyroImport *
+get_import (const Pass *pass, const PyroDynamicSection *section,
+            const Wanted *wanted, gsize symbol)
+{
+  if (wanted == NULL)
+    return find_import (pass, section, symbol);
+  if ((wanted->bits >> symbol % 64 & 1) == 0)
+    return NULL;
+  for (guint i = 0; i < wanted->n; i++)
+    if (wanted->items[i].symbol == symbol)
+      return wanted->items[i].import;
+  return NULL;
+}
+
 static gboolean
 rewrite_table (Pass *pass, const PyroDynamicSection *section,
-               const ElfW (Rela) * table, gsize n)
+               const Wanted *wanted, const ElfW (Rela) * table, gsize n)
 {
   gboolean done = TRUE;
 
   for (gsize i = 0; i < n; i++) {
     gsize symbol = ELF64_R_SYM (table[i].r_info);
     guintptr address = section->base + table[i].r_offset;
-    const PyroImport *import;
+    const PyroImport *import
+        = symbol != 0 ? get_import (pass, section, wanted, symbol) : NULL;
 
-    if (symbol == 0 || !IS_SLOT (ELF64_R_TYPE (table[i].r_info))
+    if (import == NULL || !IS_SLOT (ELF64_R_TYPE (table[i].r_info))
         || (ELF64_R_TYPE (table[i].r_info) != TYPE_JUMP_SLOT
             && table[i].r_addend != 0)
         || address % sizeof (gpointer) != 0 || address < section->start
         || address > section->limit - sizeof (gpointer))
       continue;
-    import = find_import (pass, section, symbol);
-    if (import != NULL)
-      done &= rewrite_slot (pass, section, (gpointer *)address, import,
-                            ELF64_ST_BIND (section->symbols[symbol].st_info)
-                                == STB_WEAK);
+    done &= rewrite_slot (pass, section, (gpointer *)address, import,
+                          ELF64_ST_BIND (section->symbols[symbol].st_info)
+                              == STB_WEAK);
   }
+  pass->left -= (gint64)n;
   return done;
+}
+
+typedef enum { DONE, NOT_DONE, NOT_READABLE } Outcome;
+
+/* Most modules import nothing of interest, which their symbols tell: the
+ * relocations, of which large libraries have a hundred thousand, are only
+ * looked at where they have to be written. */
+static Outcome
+rewrite_module (Pass *pass, PyroDynamicSection *section,
+                const struct dl_phdr_info *info)
+{
+  const Wanted *wanted = &pass->wanted;
+  Outcome outcome = DONE;
+
+  pass->left -= MODULE_COST;
+  if (!pyro_dynamic_section_read (section, info, FALSE))
+    return NOT_READABLE;
+  pass->result->looked_at++;
+  pass->slot = NULL;
+  /* Ours is recognised by its address: there may be two copies of a file. */
+  if ((guintptr)&state >= section->start && (guintptr)&state < section->limit)
+    return DONE;
+  if (!find_wanted (pass, section, &pass->wanted))
+    wanted = NULL;
+  else if (wanted->n == 0)
+    return DONE;
+  if (wanted != NULL ? !pyro_dynamic_section_has_relocations (section)
+                     : !pyro_dynamic_section_read (section, info, TRUE))
+    return NOT_READABLE;
+  for (guint i = 0; i < G_N_ELEMENTS (section->tables); i++)
+    if (!rewrite_table (pass, section, wanted, section->tables[i],
+                        section->n_relocations[i]))
+      outcome = NOT_DONE;
+  close_page (pass);
+  return outcome;
 }
 
 /* The loader's counters. FALSE: nothing was loaded since all was done. */
@@ -340,7 +459,6 @@ on_module (struct dl_phdr_info *info, size_t size, void *data)
 {
   Pass *pass = data;
   PyroDynamicSection section;
-  gboolean done = TRUE;
   Known *known;
 
   if (!pass->has_begun && !begin (pass, info, size))
@@ -353,21 +471,16 @@ on_module (struct dl_phdr_info *info, size_t size, void *data)
     if (is_done (known, info))
       return pass->left > 0 ? GO_ON : CHUNK_IS_FULL;
   }
-  if (!pyro_dynamic_section_read (&section, info, TRUE))
-    return GO_ON;
-  pass->result->looked_at++;
-  pass->slot = NULL;
-  /* Ours is recognised by its address: there may be two copies of a file. */
-  if ((guintptr)&state < section.start || (guintptr)&state >= section.limit)
-    for (guint i = 0; i < G_N_ELEMENTS (section.tables); i++) {
-      done &= rewrite_table (pass, &section, section.tables[i],
-                             section.n_relocations[i]);
-      pass->left -= (gint64)section.n_relocations[i];
-    }
-  if (done)
+  switch (rewrite_module (pass, &section, info)) {
+  case DONE:
     remember (pass, info, &section);
-  pass->left_over |= !done;
-  return !done || pass->left > 0 ? GO_ON : CHUNK_IS_FULL;
+    return pass->left > 0 ? GO_ON : CHUNK_IS_FULL;
+  case NOT_DONE:
+    pass->left_over = TRUE;
+    return GO_ON;
+  default:
+    return GO_ON;
+  }
 }
 
 /* FALSE: something is left. */
@@ -387,27 +500,43 @@ go_through_all (Pass *pass, guint budget)
     else if (!pyro_loader_iterate_as_guest (on_module, pass, &result))
       return FALSE;
     left -= chunk - pass->left;
-    if (result == NOTHING_NEW)
+    if (result == NOTHING_NEW) {
+      pass->result->all_seen = TRUE;
       return TRUE;
+    }
     if (result == GO_ON)
       break;
     if (budget != 0 && left <= 0)
       return FALSE;
   }
   sweep ();
+  pass->result->all_seen = TRUE;
   state.adds = pass->adds;
   state.complete = !pass->left_over && pass->adds != 0;
   return !pass->left_over;
+}
+
+static void
+pass_init (Pass *pass, const PyroImport *imports, guint n,
+           PyroImportsResult *result)
+{
+  memset (pass, 0, sizeof *pass);
+  pass->imports = imports;
+  pass->n_imports = n;
+  pass->result = result;
+  for (guint i = 0; i < n; i++)
+    pass->name_bits |= name_bit (imports[i].name);
 }
 
 gboolean
 pyro_imports_rewrite (const PyroImport *imports, guint n_imports, guint budget,
                       PyroImportsResult *result)
 {
-  Pass pass = { .imports = imports, .n_imports = n_imports, .result = result };
   int saved_errno = errno;
   gboolean all_done = FALSE;
+  Pass pass;
 
+  pass_init (&pass, imports, n_imports, result);
   __atomic_store_n (&state.is_wanted, TRUE, __ATOMIC_SEQ_CST);
   while (__atomic_load_n (&state.is_wanted, __ATOMIC_SEQ_CST)
          && !__atomic_exchange_n (&state.is_passing, TRUE, __ATOMIC_SEQ_CST)) {
@@ -417,6 +546,32 @@ pyro_imports_rewrite (const PyroImport *imports, guint n_imports, guint budget,
   }
   errno = saved_errno;
   return all_done;
+}
+
+/* The loader's lock keeps whoever else makes a pass outside meanwhile. What is
+ * known of modules is not touched: the collector, who finds these later, sees
+ * that nothing is left to do, or does what a first call that was on its way has
+ * undone. */
+static int
+on_newest (struct dl_phdr_info *info, size_t size, void *data)
+{
+  PyroDynamicSection section;
+
+  rewrite_module (data, &section, info);
+  return 0;
+}
+
+void
+pyro_imports_rewrite_newest (const PyroImport *imports, guint n_imports,
+                             guint n_modules, PyroImportsResult *result)
+{
+  int saved_errno = errno;
+  Pass pass;
+
+  pass_init (&pass, imports, n_imports, result);
+  if (n_modules > 0)
+    pyro_newest_modules_iterate (n_modules, on_newest, &pass);
+  errno = saved_errno;
 }
 
 void

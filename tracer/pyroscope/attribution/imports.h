@@ -30,10 +30,11 @@ typedef struct {
 } PyroImport;
 
 typedef struct {
-  guint rewritten; /* slots */
-  guint foreign;   /* slots with another tool's wrapper */
-  guint refused;   /* slots whose memory could not be made writable */
-  guint looked_at; /* modules */
+  guint rewritten;   /* slots */
+  guint foreign;     /* slots with another tool's wrapper */
+  guint refused;     /* slots whose memory could not be made writable */
+  guint looked_at;   /* modules */
+  gboolean all_seen; /* each module was looked at */
 } PyroImportsResult;
 
 /* A thread of the application's is done with so many relocations in less than
@@ -48,6 +49,12 @@ typedef struct {
  * another thread, which is in the middle of a pass, will do it. */
 gboolean pyro_imports_rewrite (const PyroImport *imports, guint n_imports,
                                guint budget, PyroImportsResult *result);
+
+/* Goes through the last N_MODULES of the loader's list (newest-modules.h)
+ * alone, whatever other threads do: what the calling thread has just loaded is
+ * done when this returns, but for slots that are bound later. */
+void pyro_imports_rewrite_newest (const PyroImport *imports, guint n_imports,
+                                  guint n_modules, PyroImportsResult *result);
 
 /* In the child of a fork(): whoever made a pass does not exist there. */
 void pyro_imports_fork_child (void);

@@ -4,14 +4,18 @@
 
 #include <dlfcn.h>
 #include <errno.h>
+#include <pthread.h>
 #include <string.h>
 
 #include <gst/gst.h>
 
 #include "imports.h"
+#include "kernel-clock.h"
 #include "libraries.h"
 #include "live-elements.h"
 #include "log.h"
+#include "newest-modules.h"
+#include "own-thread.h"
 #include "pools.h"
 #include "unwinding/unloads.h"
 #include "unwinding/loader.h"
@@ -19,11 +23,13 @@
 
 #define GST_CAT_DEFAULT pyro_debug
 
-static gboolean begun;
+static gint begun;
+static gint is_complete; /* what there was at the beginning is done */
 
 static void *wrapped_dlopen (const char *file, int mode);
 
 #define MAX_ADDED 40
+#define STACK_SIZE (128 * 1024)
 
 static const PyroImport own_imports[] = {
 #define IMPORT(function, wrapper)                            \
@@ -89,18 +95,24 @@ take (guint *sum)
   return __atomic_exchange_n (sum, 0, __ATOMIC_RELAXED);
 }
 
-/* FALSE: something is left for the collector. */
+static void
+add_result (const PyroImportsResult *result)
+{
+  add (&found.looked_at, result->looked_at);
+  add (&found.rewritten, result->rewritten);
+  add (&found.foreign, result->foreign);
+  add (&found.refused, result->refused);
+}
+
+/* FALSE: it did not come to the end. */
 static gboolean
 pass (guint budget)
 {
   PyroImportsResult result = { 0 };
-  gboolean all_done = pyro_imports_rewrite (all.list, all.n, budget, &result);
 
-  add (&found.looked_at, result.looked_at);
-  add (&found.rewritten, result.rewritten);
-  add (&found.foreign, result.foreign);
-  add (&found.refused, result.refused);
-  return all_done;
+  pyro_imports_rewrite (all.list, all.n, budget, &result);
+  add_result (&result);
+  return result.all_seen;
 }
 
 /* The log has locks. */
@@ -139,35 +151,110 @@ ask (void)
     func ();
 }
 
-/* Its caller has just had the loader's lock, and may make threads of the new
- * library at once. */
+/* What the calling thread has loaded since the loader had added BEGIN modules:
+ * it may make threads of the new library at once, so that nothing is left to
+ * others. All else is the collector's. */
+static void
+look_at_new (guint64 begin)
+{
+  guint n = pyro_newest_modules_count (begin);
+  PyroImportsResult result = { 0 };
+
+  if (n == 0)
+    return;
+  pyro_imports_rewrite_newest (all.list, all.n, n, &result);
+  add_result (&result);
+  pyro_libraries_add_newest (n);
+}
+
+/* Its caller waits for the loader's lock anyway. */
 static void *
 wrapped_dlopen (const char *file, int mode)
 {
-  void *handle = dlopen (file, mode);
+  int saved_errno = errno;
+  guint64 begin;
+  void *handle;
 
-  if (handle != NULL && __atomic_load_n (&begun, __ATOMIC_ACQUIRE)) {
-    int saved_errno = errno;
-
-    if (!pass (PYRO_IMPORTS_BRIEFLY))
-      ask ();
-    pyro_libraries_refresh (TRUE);
+  if (!__atomic_load_n (&begun, __ATOMIC_ACQUIRE))
+    return dlopen (file, mode);
+  begin = pyro_newest_modules_begin ();
+  errno = saved_errno;
+  handle = dlopen (file, mode);
+  if (handle != NULL) {
+    saved_errno = errno;
+    look_at_new (begin);
     errno = saved_errno;
   }
   return handle;
 }
 
+static void *
+complete (void *data)
+{
+  gint64 start = pyro_clock_monotonic ();
+
+  pthread_setname_np (pthread_self (), "pyro-imports");
+  if (pass (0)) {
+    pyro_libraries_refresh (FALSE);
+    __atomic_store_n (&is_complete, TRUE, __ATOMIC_RELEASE);
+  }
+  GST_INFO ("looked at what was loaded in %" G_GINT64_FORMAT " us",
+            pyro_clock_monotonic () - start);
+  return NULL;
+}
+
+/* Where many modules are loaded, a look at all of them takes tens of
+ * milliseconds: a thread that then ends does that. */
+static gboolean
+begin_in_behind (void)
+{
+  pthread_t thread;
+
+  if (pyro_own_thread_create (&thread, STACK_SIZE, PYRO_OWN_THREAD_PROMPT,
+                              complete, NULL)
+      != 0)
+    return FALSE;
+  pthread_detach (thread);
+  return TRUE;
+}
+
 void
 pyro_interposition_begin (void)
 {
-  gint64 start = g_get_monotonic_time ();
+  gint64 start = pyro_clock_monotonic ();
 
+  if (__atomic_load_n (&begun, __ATOMIC_ACQUIRE))
+    return;
   pyro_interposition_add (NULL, 0);
+  /* From here on, whatever is loaded is led through by whoever loads it. */
   __atomic_store_n (&begun, TRUE, __ATOMIC_RELEASE);
-  pass (G_MAXUINT);
-  pyro_libraries_refresh (TRUE);
+  if (pass (PYRO_IMPORTS_BRIEFLY) || !begin_in_behind ())
+    pyro_interposition_complete ();
   GST_INFO ("watching how threads are made: %" G_GINT64_FORMAT " us to begin",
-            g_get_monotonic_time () - start);
+            pyro_clock_monotonic () - start);
+}
+
+void
+pyro_interposition_complete (void)
+{
+  PyroImportsResult result = { 0 };
+
+  if (__atomic_load_n (&is_complete, __ATOMIC_ACQUIRE)
+      || !__atomic_load_n (&begun, __ATOMIC_ACQUIRE))
+    return;
+  if (!pass (PYRO_IMPORTS_BRIEFLY)) {
+    pyro_imports_rewrite_newest (all.list, all.n, G_MAXUINT, &result);
+    add_result (&result);
+  }
+  pyro_libraries_refresh (TRUE);
+  __atomic_store_n (&is_complete, TRUE, __ATOMIC_RELEASE);
+}
+
+gboolean
+pyro_interposition_is_complete (void)
+{
+  return !__atomic_load_n (&begun, __ATOMIC_ACQUIRE)
+         || __atomic_load_n (&is_complete, __ATOMIC_ACQUIRE);
 }
 
 void
@@ -198,6 +285,5 @@ pyro_interposition_fork_child (void)
 {
   pyro_pools_fork_child ();
   pyro_live_elements_fork_child ();
-  pyro_libraries_fork_child ();
   pyro_imports_fork_child ();
 }

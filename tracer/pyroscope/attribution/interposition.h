@@ -21,8 +21,17 @@ G_BEGIN_DECLS
 void pyro_interposition_add (const PyroImport *imports, guint n);
 
 /* Rewrites what is loaded, and from now on what is loaded by GModule, before
- * its g_module_open() returns. */
+ * its g_module_open() returns. It takes less than a millisecond: what is left
+ * then, a thread of its own does, which ends. Once; then nothing is left to do.
+ */
 void pyro_interposition_begin (void);
+
+/* Does on this thread, whatever others do, what was left at the beginning: what
+ * the caller does next may make threads. */
+void pyro_interposition_complete (void);
+
+/* Nothing of that is left; or it was not begun. */
+gboolean pyro_interposition_is_complete (void);
 
 /* If modules came, as far as that can be seen without the loader's lock: asks
  * the collector to look at once. */

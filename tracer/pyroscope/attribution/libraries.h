@@ -32,11 +32,15 @@ typedef struct {
 typedef struct _PyroLibraries PyroLibraries;
 
 /* Reads what is loaded, if that has changed; of a module that is still there,
- * what was read before holds. Allocates; takes the loader's lock. If another
- * thread is at it, that one does it once more, and this one does not wait for
- * it. AS_GUEST: on a thread of the application's; while the process forks,
- * nothing is done. */
+ * what was read before holds. Allocates; takes the loader's lock. Other threads
+ * may do so at the same time. AS_GUEST: on a thread of the application's; while
+ * the process forks, nothing is done. */
 void pyro_libraries_refresh (gboolean as_guest);
+
+/* The last N modules of the loader's list (newest-modules.h), which the calling
+ * thread has loaded: they are in the table when this returns, whatever other
+ * threads do, and nothing else is looked at. */
+void pyro_libraries_add_newest (guint n);
 
 /* The table as it is now, until the matching leave; NULL: it was never read. */
 const PyroLibraries *pyro_libraries_enter (void);
@@ -61,8 +65,5 @@ gboolean pyro_libraries_links (const PyroLibraries *libraries,
 /* The name of the file at PATH, as in PyroLibrary: the same pointer for the
  * same name. Waits for nobody. */
 const gchar *pyro_library_name (const gchar *path);
-
-/* In the child of a fork(). */
-void pyro_libraries_fork_child (void);
 
 G_END_DECLS
