@@ -32,6 +32,7 @@
 #include "log.h"
 #include "session.h"
 #include "settings.h"
+#include "signal-imports.h"
 
 #define GST_CAT_DEFAULT pyro_debug
 
@@ -93,6 +94,7 @@ start_locked (GstPyroscopeTracer *self)
   pyro_at_exit (stop_at_exit);
   profiler.session = pyro_session_new (self->settings, &error);
   if (profiler.session == NULL) {
+    pyro_hooks_stop ();
     pyro_log_user (GST_LEVEL_WARNING, "no profile is taken: %s",
                    error->message);
     return;
@@ -110,9 +112,10 @@ steal_session_locked (void)
   PyroSession *session = profiler.session;
 
   profiler.session = NULL;
+  /* Perhaps there was a sign of life, but no session. */
+  pyro_hooks_stop ();
   if (session == NULL)
     return NULL;
-  pyro_hooks_stop ();
   /* A child that came to be without pthread_atfork() handlers. */
   return profiler.pid == getpid () ? session : NULL;
 }
@@ -157,6 +160,7 @@ stop_at_exit (void)
     pyro_wakeup_wait (&nobody, G_USEC_PER_SEC / 100);
   }
   profiler.exiting = TRUE;
+  pyro_hooks_watch_for_life (FALSE);
   session = steal_session_locked ();
   g_mutex_unlock (&profiler.lock);
   finish (session);
@@ -330,6 +334,8 @@ gst_pyroscope_tracer_constructed (GObject *object)
   }
   watch_forks ();
   pyro_hooks_register (GST_TRACER (self), &hook_callbacks);
+  pyro_signal_imports_add ();
+  pyro_hooks_prepare (self->settings->thread_owners);
   pyro_hooks_watch_for_life (TRUE);
 }
 
@@ -343,7 +349,7 @@ gst_pyroscope_tracer_dispose (GObject *object)
   if (profiler.owner == self) {
     profiler.owner = NULL;
     pyro_hooks_watch_for_life (FALSE);
-    if (self->settings->stop_agent_on_dispose)
+    if (self->settings->stop_agent_on_dispose || profiler.session == NULL)
       session = steal_session_locked ();
   }
   g_mutex_unlock (&profiler.lock);

@@ -23,7 +23,6 @@
 #include "sampling/signal-taking.h"
 #include "sampling/threads.h"
 #include "sampling/unblocking.h"
-#include "signal-imports.h"
 #include "unwinding/memory-map.h"
 #include "unwinding/modules.h"
 #include "unwinding/reference-libunwind.h"
@@ -560,7 +559,6 @@ pyro_session_new (const PyroSettings *settings, GError **error)
                          "later");
     return NULL;
   }
-  pyro_signal_imports_add ();
   session = g_new0 (PyroSession, 1);
   session->settings = pyro_settings_copy (settings);
   session->blocking = g_hash_table_new (NULL, NULL);

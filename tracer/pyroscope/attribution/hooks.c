@@ -14,28 +14,93 @@
  * looked at are left out where they come last. */
 static const PyroHookCallbacks *hook_callbacks;
 
-/* The running session's number; 0: hooks are off. Stacks of another one are
- * not valid. */
-static guint active_generation;
+/* Atomic. The number of the session that runs, or that is about to start: from
+ * the first sign of life on, threads keep their stacks of nodes, so that those
+ * who are in the middle of something when the session is there are known. 0:
+ * hooks are off. Stacks of another number are not valid. */
+#define IS_STARTED 1u /* in the lowest bit; the number is above */
+static guint active_word;
 static guint last_generation;
-static gint life_wanted = TRUE;
+static gint owners_wanted;
+
+/* Atomic: what signs of life are wanted for. */
+#define WANTED_TO_START 1u
+#define WANTED_TO_COMPLETE 2u /* the interposition */
+static guint life_wanted;
 
 #define FRAME ((guintptr)__builtin_frame_address (0))
 
 static inline PyroNodeStack *
 current_stack (void)
 {
-  guint generation = __atomic_load_n (&active_generation, __ATOMIC_RELAXED);
+  guint generation = __atomic_load_n (&active_word, __ATOMIC_RELAXED) >> 1;
 
   return G_LIKELY (generation != 0) ? pyro_node_stack_get (generation) : NULL;
+}
+
+static guint
+next_generation (void)
+{
+  guint generation;
+
+  do
+    generation = __atomic_add_fetch (&last_generation, 1, __ATOMIC_RELAXED)
+                 & G_MAXUINT >> 1;
+  while (generation == 0);
+  return generation;
+}
+
+/* If it has been stopped meanwhile, or cannot start, it is off again: life is
+ * not wanted any more before hooks are turned off. */
+static void
+disarm (guint generation)
+{
+  guint armed = generation << 1;
+
+  __atomic_compare_exchange_n (&active_word, &armed, 0, FALSE, __ATOMIC_SEQ_CST,
+                               __ATOMIC_SEQ_CST);
+  if (__atomic_load_n (&active_word, __ATOMIC_SEQ_CST) >> 1 != generation)
+    pyro_workers_end_generation (generation);
+}
+
+/* Several threads may be here at once. */
+static void
+arm (void)
+{
+  guint generation, off = 0;
+
+  if (__atomic_load_n (&active_word, __ATOMIC_SEQ_CST) != 0)
+    return;
+  generation = next_generation ();
+  if (!__atomic_compare_exchange_n (&active_word, &off, generation << 1, FALSE,
+                                    __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
+    return;
+  if (__atomic_load_n (&owners_wanted, __ATOMIC_RELAXED))
+    pyro_workers_set_generation (generation);
+  if (!(__atomic_load_n (&life_wanted, __ATOMIC_SEQ_CST) & WANTED_TO_START))
+    disarm (generation);
+}
+
+static void
+live (guint wanted)
+{
+  if (wanted & WANTED_TO_START)
+    arm ();
+  if (wanted & WANTED_TO_COMPLETE) {
+    pyro_interposition_complete ();
+    __atomic_fetch_and (&life_wanted, ~WANTED_TO_COMPLETE, __ATOMIC_SEQ_CST);
+  }
+  if (wanted & WANTED_TO_START)
+    hook_callbacks->sign_of_life ();
 }
 
 static inline void
 sign_of_life (void)
 {
-  if (G_UNLIKELY (__atomic_load_n (&active_generation, __ATOMIC_RELAXED) == 0
-                  && __atomic_load_n (&life_wanted, __ATOMIC_RELAXED)))
-    hook_callbacks->sign_of_life ();
+  guint wanted = __atomic_load_n (&life_wanted, __ATOMIC_RELAXED);
+
+  if (G_UNLIKELY (wanted != 0))
+    live (wanted);
 }
 
 /* Entering and leaving work on a pad: its own element executes, or the one on
@@ -406,27 +471,44 @@ pyro_hooks_settle_doubt (const guintptr *pcs, guint n_pcs, gboolean is_whole,
 }
 
 void
+pyro_hooks_prepare (gboolean thread_owners)
+{
+  __atomic_store_n (&owners_wanted, thread_owners, __ATOMIC_RELAXED);
+  if (thread_owners)
+    pyro_interposition_begin ();
+  if (!pyro_interposition_is_complete ())
+    __atomic_fetch_or (&life_wanted, WANTED_TO_COMPLETE, __ATOMIC_SEQ_CST);
+}
+
+void
 pyro_hooks_start (gboolean thread_owners)
 {
-  guint generation = __atomic_add_fetch (&last_generation, 1, __ATOMIC_RELAXED);
+  guint before = __atomic_load_n (&active_word, __ATOMIC_SEQ_CST);
+  guint word;
 
-  generation = MAX (generation, 1);
   if (thread_owners) {
     pyro_interposition_begin ();
-    pyro_workers_set_generation (generation);
+    pyro_interposition_complete ();
   }
-  __atomic_store_n (&active_generation, generation, __ATOMIC_RELEASE);
+  do
+    word = (before != 0 ? before : next_generation () << 1) | IS_STARTED;
+  while (!__atomic_compare_exchange_n (&active_word, &before, word, FALSE,
+                                       __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST));
+  pyro_workers_set_generation (thread_owners ? word >> 1 : 0);
 }
 
 void
 pyro_hooks_stop (void)
 {
-  __atomic_store_n (&active_generation, 0, __ATOMIC_RELEASE);
+  __atomic_store_n (&active_word, 0, __ATOMIC_SEQ_CST);
   pyro_workers_set_generation (0);
 }
 
 void
 pyro_hooks_watch_for_life (gboolean wanted)
 {
-  __atomic_store_n (&life_wanted, wanted, __ATOMIC_RELEASE);
+  if (wanted)
+    __atomic_fetch_or (&life_wanted, WANTED_TO_START, __ATOMIC_SEQ_CST);
+  else
+    __atomic_fetch_and (&life_wanted, ~WANTED_TO_START, __ATOMIC_SEQ_CST);
 }

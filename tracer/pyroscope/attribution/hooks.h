@@ -12,8 +12,10 @@
 G_BEGIN_DECLS
 
 typedef struct {
-  /* First sign of life: data flows or an element leaves the NULL state. Called
-   * while hooks are off, perhaps by several threads at once. */
+  /* Data flows or an element leaves the NULL state while signs of life are
+   * wanted. Perhaps on several threads at once. Hooks are on then: who starts,
+   * how long that takes and what others do meanwhile makes no difference. If
+   * nobody starts, they have to be stopped. */
   void (*sign_of_life) (void);
   /* A stream or a pipeline has come to its end. */
   void (*pause_in_work) (void);
@@ -24,9 +26,16 @@ typedef struct {
 void
 pyro_hooks_register (GstTracer *tracer, const PyroHookCallbacks *callbacks);
 
-/* From now on threads keep their stacks of nodes and announce themselves.
- * Threads start with an empty stack. THREAD_OWNERS: threads and tasks without
- * hooks get the element that made them. */
+/* Where threads without hooks are to get the element that made them, the calls
+ * that make them are led through wrappers, long before a session starts: what
+ * the application or an element makes early has an owner, too. At the tracer's
+ * construction. */
+void pyro_hooks_prepare (gboolean thread_owners);
+
+/* A session has started, and threads keep their stacks of nodes and announce
+ * themselves, if they do not since the first sign of life. Threads start with
+ * an empty stack. THREAD_OWNERS: threads and tasks without hooks get the
+ * element that made them. */
 void pyro_hooks_start (gboolean thread_owners);
 void pyro_hooks_stop (void);
 
@@ -37,7 +46,7 @@ guint64
 pyro_hooks_settle_doubt (const guintptr *pcs, guint n_pcs, gboolean is_whole,
                          guint64 label, guint64 fallback);
 
-/* As long as it is off, a sign of life is only reported where it is wanted. */
+/* Signs of life are only reported where they are wanted. */
 void pyro_hooks_watch_for_life (gboolean wanted);
 
 G_END_DECLS

@@ -13,7 +13,14 @@ static guint active_generation;
 void
 pyro_workers_set_generation (guint generation)
 {
-  __atomic_store_n (&active_generation, generation, __ATOMIC_RELEASE);
+  __atomic_store_n (&active_generation, generation, __ATOMIC_SEQ_CST);
+}
+
+void
+pyro_workers_end_generation (guint generation)
+{
+  __atomic_compare_exchange_n (&active_generation, &generation, 0, FALSE,
+                               __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
 }
 
 guint

@@ -23,5 +23,7 @@ int pyro_workers_create (pthread_t *thread, const pthread_attr_t *attributes,
  * of pools are passed through. */
 void pyro_workers_set_generation (guint generation);
 guint pyro_workers_get_generation (void);
+/* Sets it to 0 if it is GENERATION. */
+void pyro_workers_end_generation (guint generation);
 
 G_END_DECLS
