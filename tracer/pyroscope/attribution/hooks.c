@@ -86,10 +86,8 @@ live (guint wanted)
 {
   if (wanted & WANTED_TO_START)
     arm ();
-  if (wanted & WANTED_TO_COMPLETE) {
-    pyro_interposition_complete ();
+  if (wanted & WANTED_TO_COMPLETE && pyro_interposition_is_complete ())
     __atomic_fetch_and (&life_wanted, ~WANTED_TO_COMPLETE, __ATOMIC_SEQ_CST);
-  }
   if (wanted & WANTED_TO_START)
     hook_callbacks->sign_of_life ();
 }
@@ -238,6 +236,20 @@ on_element_query_post (GObject *tracer, GstClockTime ts, GstElement *element)
 }
 
 static void
+use_plugin (GstElement *element)
+{
+  GstElementFactory *factory = gst_element_get_factory (element);
+  GstPlugin *plugin
+      = factory != NULL
+            ? gst_plugin_feature_get_plugin (GST_PLUGIN_FEATURE (factory))
+            : NULL;
+
+  pyro_interposition_use (plugin != NULL ? gst_plugin_get_filename (plugin)
+                                         : NULL);
+  g_clear_object (&plugin);
+}
+
+static void
 on_change_state_pre (GObject *tracer, GstClockTime ts, GstElement *element,
                      GstStateChange transition)
 {
@@ -246,8 +258,12 @@ on_change_state_pre (GObject *tracer, GstClockTime ts, GstElement *element,
   guint64 label;
 
   /* gst-inspect-1.0 makes elements, too, and sets them to NULL. */
-  if (in_use)
+  if (in_use) {
     sign_of_life ();
+    if (G_UNLIKELY (__atomic_load_n (&life_wanted, __ATOMIC_RELAXED)
+                    & WANTED_TO_COMPLETE))
+      use_plugin (element);
+  }
   /* A session that begins later has to know who is in use. */
   label = in_use ? pyro_nodes_use_element (element)
                  : pyro_nodes_resolve_element (element);
@@ -486,10 +502,8 @@ pyro_hooks_start (gboolean thread_owners)
   guint before = __atomic_load_n (&active_word, __ATOMIC_SEQ_CST);
   guint word;
 
-  if (thread_owners) {
-    pyro_interposition_begin ();
-    pyro_interposition_complete ();
-  }
+  if (thread_owners)
+    pyro_hooks_prepare (TRUE);
   do
     word = (before != 0 ? before : next_generation () << 1) | IS_STARTED;
   while (!__atomic_compare_exchange_n (&active_word, &before, word, FALSE,

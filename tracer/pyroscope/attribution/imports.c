@@ -10,7 +10,6 @@
 #include <unistd.h>
 
 #include "module-mark.h"
-#include "newest-modules.h"
 #include "unwinding/loader.h"
 
 #if defined(__x86_64__)
@@ -553,7 +552,7 @@ pyro_imports_rewrite (const PyroImport *imports, guint n_imports, guint budget,
  * that nothing is left to do, or does what a first call that was on its way has
  * undone. */
 static int
-on_newest (struct dl_phdr_info *info, size_t size, void *data)
+on_member (struct dl_phdr_info *info, size_t size, void *data)
 {
   PyroDynamicSection section;
 
@@ -562,15 +561,14 @@ on_newest (struct dl_phdr_info *info, size_t size, void *data)
 }
 
 void
-pyro_imports_rewrite_newest (const PyroImport *imports, guint n_imports,
-                             guint n_modules, PyroImportsResult *result)
+pyro_imports_rewrite_set (const PyroImport *imports, guint n_imports,
+                          const PyroModuleSet *set, PyroImportsResult *result)
 {
   int saved_errno = errno;
   Pass pass;
 
   pass_init (&pass, imports, n_imports, result);
-  if (n_modules > 0)
-    pyro_newest_modules_iterate (n_modules, on_newest, &pass);
+  pyro_module_set_iterate (set, on_member, &pass);
   errno = saved_errno;
 }
 

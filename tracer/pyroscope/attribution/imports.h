@@ -17,6 +17,8 @@
 
 #include <glib.h>
 
+#include "module-set.h"
+
 G_BEGIN_DECLS
 
 typedef struct {
@@ -50,11 +52,11 @@ typedef struct {
 gboolean pyro_imports_rewrite (const PyroImport *imports, guint n_imports,
                                guint budget, PyroImportsResult *result);
 
-/* Goes through the last N_MODULES of the loader's list (newest-modules.h)
- * alone, whatever other threads do: what the calling thread has just loaded is
+/* Goes through the modules of SET alone, whatever other threads do: they are
  * done when this returns, but for slots that are bound later. */
-void pyro_imports_rewrite_newest (const PyroImport *imports, guint n_imports,
-                                  guint n_modules, PyroImportsResult *result);
+void
+pyro_imports_rewrite_set (const PyroImport *imports, guint n_imports,
+                          const PyroModuleSet *set, PyroImportsResult *result);
 
 /* In the child of a fork(): whoever made a pass does not exist there. */
 void pyro_imports_fork_child (void);

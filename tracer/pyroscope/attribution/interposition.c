@@ -14,7 +14,7 @@
 #include "libraries.h"
 #include "live-elements.h"
 #include "log.h"
-#include "newest-modules.h"
+#include "module-set.h"
 #include "own-thread.h"
 #include "pools.h"
 #include "unwinding/unloads.h"
@@ -30,6 +30,8 @@ static void *wrapped_dlopen (const char *file, int mode);
 
 #define MAX_ADDED 40
 #define STACK_SIZE (128 * 1024)
+/* Modules that one plugin needs: a look at so many takes a millisecond. */
+#define MAX_NEEDED 64
 
 static const PyroImport own_imports[] = {
 #define IMPORT(function, wrapper)                            \
@@ -151,38 +153,36 @@ ask (void)
     func ();
 }
 
-/* What the calling thread has loaded since the loader had added BEGIN modules:
- * it may make threads of the new library at once, so that nothing is left to
- * others. All else is the collector's. */
 static void
-look_at_new (guint64 begin)
+look_at (const PyroModuleSet *set)
 {
-  guint n = pyro_newest_modules_count (begin);
   PyroImportsResult result = { 0 };
 
-  if (n == 0)
-    return;
-  pyro_imports_rewrite_newest (all.list, all.n, n, &result);
+  pyro_imports_rewrite_set (all.list, all.n, set, &result);
   add_result (&result);
-  pyro_libraries_add_newest (n);
+  pyro_libraries_add (set);
 }
 
-/* Its caller waits for the loader's lock anyway. */
+/* Its caller waits for the loader's lock anyway, and may make threads of the
+ * new library at once, so that nothing of that is left to others. All else is
+ * the collector's. */
 static void *
 wrapped_dlopen (const char *file, int mode)
 {
   int saved_errno = errno;
+  PyroModuleSet set;
   guint64 begin;
   void *handle;
 
   if (!__atomic_load_n (&begun, __ATOMIC_ACQUIRE))
     return dlopen (file, mode);
-  begin = pyro_newest_modules_begin ();
+  begin = pyro_module_set_begin ();
   errno = saved_errno;
   handle = dlopen (file, mode);
   if (handle != NULL) {
     saved_errno = errno;
-    look_at_new (begin);
+    if (pyro_module_set_newest (&set, begin))
+      look_at (&set);
     errno = saved_errno;
   }
   return handle;
@@ -228,26 +228,34 @@ pyro_interposition_begin (void)
   pyro_interposition_add (NULL, 0);
   /* From here on, whatever is loaded is led through by whoever loads it. */
   __atomic_store_n (&begun, TRUE, __ATOMIC_RELEASE);
-  if (pass (PYRO_IMPORTS_BRIEFLY) || !begin_in_behind ())
-    pyro_interposition_complete ();
+  if (pass (PYRO_IMPORTS_BRIEFLY)
+      || (!begin_in_behind () && pass (G_MAXUINT))) {
+    pyro_libraries_refresh (TRUE);
+    __atomic_store_n (&is_complete, TRUE, __ATOMIC_RELEASE);
+  }
   GST_INFO ("watching how threads are made: %" G_GINT64_FORMAT " us to begin",
             pyro_clock_monotonic () - start);
 }
 
-void
-pyro_interposition_complete (void)
+/* Whether FILE was in the list, to which it is added; where two have one place,
+ * the later one. */
+static gboolean
+is_in_use (const gchar *file)
 {
-  PyroImportsResult result = { 0 };
+  static const gchar *files[64];
+  gsize at = ((guintptr)file >> 4) % G_N_ELEMENTS (files);
 
-  if (__atomic_load_n (&is_complete, __ATOMIC_ACQUIRE)
-      || !__atomic_load_n (&begun, __ATOMIC_ACQUIRE))
-    return;
-  if (!pass (PYRO_IMPORTS_BRIEFLY)) {
-    pyro_imports_rewrite_newest (all.list, all.n, G_MAXUINT, &result);
-    add_result (&result);
-  }
-  pyro_libraries_refresh (TRUE);
-  __atomic_store_n (&is_complete, TRUE, __ATOMIC_RELEASE);
+  return __atomic_exchange_n (&files[at], file, __ATOMIC_ACQ_REL) == file;
+}
+
+void
+pyro_interposition_use (const gchar *path)
+{
+  PyroModuleSet set = { .root = pyro_library_name (path != NULL ? path : ""),
+                        .n_with_needed = MAX_NEEDED };
+
+  if (!pyro_interposition_is_complete () && !is_in_use (set.root))
+    look_at (&set);
 }
 
 gboolean
@@ -273,10 +281,14 @@ pyro_interposition_set_collector (void (*func) (void))
 void
 pyro_interposition_tick (void)
 {
+  gboolean all_seen;
+
   __atomic_store_n (&has_asked, FALSE, __ATOMIC_RELEASE);
-  if (__atomic_load_n (&begun, __ATOMIC_ACQUIRE))
-    pass (0);
+  all_seen = __atomic_load_n (&begun, __ATOMIC_ACQUIRE) && pass (0);
+
   pyro_libraries_refresh (FALSE);
+  if (all_seen)
+    __atomic_store_n (&is_complete, TRUE, __ATOMIC_RELEASE);
   report ();
 }
 

@@ -26,9 +26,10 @@ void pyro_interposition_add (const PyroImport *imports, guint n);
  */
 void pyro_interposition_begin (void);
 
-/* Does on this thread, whatever others do, what was left at the beginning: what
- * the caller does next may make threads. */
-void pyro_interposition_complete (void);
+/* An element of the plugin at PATH (NULL: it is the program's) is about to
+ * work, and may make threads: what is left of its plugin, and of the libraries
+ * that it needs, this thread does, whatever others do. */
+void pyro_interposition_use (const gchar *path);
 
 /* Nothing of that is left; or it was not begun. */
 gboolean pyro_interposition_is_complete (void);

@@ -150,7 +150,7 @@ fill_names (PyroLibraries *table, const PyroLibraries *before,
 /* Takes the LIST. */
 static PyroLibraries *
 make_table (PyroLibraryList *list, const PyroLibraries *before,
-            const PyroLibraryList *newest)
+            const PyroLibraryList *added)
 {
   PyroLibraries *table = g_new0 (PyroLibraries, 1);
 
@@ -158,7 +158,7 @@ make_table (PyroLibraryList *list, const PyroLibraries *before,
   table->closures = g_new0 (guint64 *, table->list.n);
   table->serial
       = __atomic_add_fetch (&current.last_serial, 1, __ATOMIC_RELAXED);
-  fill_names (table, before, newest != NULL ? newest : &table->list);
+  fill_names (table, before, added != NULL ? added : &table->list);
   return table;
 }
 
@@ -247,45 +247,44 @@ pyro_libraries_refresh (gboolean as_guest)
 
 /* Those that were there already stay as they are known. */
 static void
-use_known (PyroLibraryList *newest, const PyroLibraryList *before)
+use_known (PyroLibraryList *added, const PyroLibraryList *before)
 {
-  for (guint i = 0; i < newest->n; i++) {
-    PyroLibraryModule *module = newest->modules[i];
+  for (guint i = 0; i < added->n; i++) {
+    PyroLibraryModule *module = added->modules[i];
     gint64 index = pyro_library_list_find (before, module->library.start);
 
     if (index >= 0 && before->modules[index]->mark.hash != 0
         && memcmp (&before->modules[index]->mark, &module->mark,
                    sizeof module->mark)
                == 0) {
-      newest->modules[i] = g_atomic_rc_box_acquire (before->modules[index]);
+      added->modules[i] = g_atomic_rc_box_acquire (before->modules[index]);
       g_atomic_rc_box_release (module);
     }
   }
 }
 
 void
-pyro_libraries_add_newest (guint n)
+pyro_libraries_add (const PyroModuleSet *set)
 {
-  PyroLibraryList newest;
+  const PyroLibraryList nothing = { 0 };
+  PyroLibraryList added;
   gboolean done = FALSE;
 
-  pyro_library_list_read_newest (&newest, n);
-  for (guint i = 0; newest.n > 0 && i < MAX_TRIES && !done; i++) {
+  pyro_library_list_read_set (&added, set);
+  for (guint i = 0; added.n > 0 && i < MAX_TRIES && !done; i++) {
     PyroLibraries *before;
+    PyroLibraryList list;
 
     pyro_readers_enter ();
     before = __atomic_load_n (&current.table, __ATOMIC_SEQ_CST);
-    if (before != NULL) {
-      PyroLibraryList list;
-
-      use_known (&newest, &before->list);
-      pyro_library_list_merge (&list, &before->list, &newest);
-      done = replace (before, make_table (&list, before, &newest));
-    }
+    if (before != NULL)
+      use_known (&added, &before->list);
+    pyro_library_list_merge (&list, before != NULL ? &before->list : &nothing,
+                             &added);
+    done = replace (before, make_table (&list, before, &added));
     pyro_readers_leave ();
-    done |= before == NULL;
   }
-  pyro_library_list_clear (&newest);
+  pyro_library_list_clear (&added);
   free_retired ();
 }
 

@@ -11,6 +11,8 @@
 
 #include <glib.h>
 
+#include "module-set.h"
+
 G_BEGIN_DECLS
 
 /* What the library of a thread's start routine says about who made it. */
@@ -37,10 +39,9 @@ typedef struct _PyroLibraries PyroLibraries;
  * the process forks, nothing is done. */
 void pyro_libraries_refresh (gboolean as_guest);
 
-/* The last N modules of the loader's list (newest-modules.h), which the calling
- * thread has loaded: they are in the table when this returns, whatever other
- * threads do, and nothing else is looked at. */
-void pyro_libraries_add_newest (guint n);
+/* The modules of SET are in the table when this returns, whatever other threads
+ * do, and nothing else is looked at. */
+void pyro_libraries_add (const PyroModuleSet *set);
 
 /* The table as it is now, until the matching leave; NULL: it was never read. */
 const PyroLibraries *pyro_libraries_enter (void);

@@ -4,7 +4,6 @@
 
 #include <string.h>
 
-#include "newest-modules.h"
 #include "unwinding/loader.h"
 
 static const struct {
@@ -232,13 +231,13 @@ read_records (PyroLibraryList *list, const guint8 *at, const Arena *arena)
 }
 
 static void
-iterate (Arena *arena, gboolean as_guest, guint n_newest)
+iterate (Arena *arena, gboolean as_guest, const PyroModuleSet *set)
 {
   int result;
 
   arena->has_begun = FALSE;
-  if (n_newest > 0)
-    arena->cannot |= !pyro_newest_modules_iterate (n_newest, on_module, arena);
+  if (set != NULL)
+    arena->cannot |= !pyro_module_set_iterate (set, on_module, arena);
   else if (as_guest)
     arena->cannot |= !pyro_loader_iterate_as_guest (on_module, arena, &result);
   else
@@ -247,9 +246,9 @@ iterate (Arena *arena, gboolean as_guest, guint n_newest)
 
 static gboolean
 read_list (PyroLibraryList *list, Arena *arena, gboolean as_guest,
-           guint n_newest)
+           const PyroModuleSet *set)
 {
-  gsize capacity = n_newest > 0 ? 16 * 1024 : 128 * 1024;
+  gsize capacity = set != NULL ? 16 * 1024 : 128 * 1024;
   guint8 *memory;
   gboolean can;
 
@@ -258,7 +257,7 @@ read_list (PyroLibraryList *list, Arena *arena, gboolean as_guest,
     arena->at = memory;
     arena->left = capacity;
     arena->needed = 0;
-    iterate (arena, as_guest, n_newest);
+    iterate (arena, as_guest, set);
     can = !arena->cannot && !arena->is_unchanged;
     if (!can || arena->needed <= capacity)
       break;
@@ -291,17 +290,16 @@ pyro_library_list_read (PyroLibraryList *list, const PyroLibraryList *before,
   Arena arena = { .before = before };
 
   return may_have_changed (&arena, as_guest)
-         && read_list (list, &arena, as_guest, 0);
+         && read_list (list, &arena, as_guest, NULL);
 }
 
 void
-pyro_library_list_read_newest (PyroLibraryList *list, guint n)
+pyro_library_list_read_set (PyroLibraryList *list, const PyroModuleSet *set)
 {
   Arena arena = { 0 };
 
   *list = (PyroLibraryList){ 0 };
-  if (n > 0)
-    read_list (list, &arena, TRUE, n);
+  read_list (list, &arena, TRUE, set);
 }
 
 static gboolean
@@ -313,15 +311,15 @@ overlap (const PyroLibraryModule *one, const PyroLibraryModule *other)
 
 void
 pyro_library_list_merge (PyroLibraryList *list, const PyroLibraryList *before,
-                         const PyroLibraryList *newest)
+                         const PyroLibraryList *added)
 {
   guint i = 0, j = 0;
 
   *list = (PyroLibraryList){ .adds = before->adds, .subs = before->subs };
-  list->modules = g_new (PyroLibraryModule *, before->n + newest->n);
-  while (i < before->n || j < newest->n) {
+  list->modules = g_new (PyroLibraryModule *, before->n + added->n);
+  while (i < before->n || j < added->n) {
     PyroLibraryModule *old = i < before->n ? before->modules[i] : NULL;
-    PyroLibraryModule *new = j < newest->n ? newest->modules[j] : NULL;
+    PyroLibraryModule *new = j < added->n ? added->modules[j] : NULL;
 
     if (old != NULL && new != NULL && overlap (old, new)) {
       i++;

@@ -17,7 +17,7 @@ typedef struct {
   PyroLibrary library; /* the first member */
   PyroModuleMark mark;
   const gchar *soname; /* as pyro_library_name(), or NULL */
-  guint64 loader;      /* atomic; see pyro_libraries_add_newest() */
+  guint64 loader;      /* atomic; see pyro_libraries_add() */
   guint n_needed;
   const gchar *needed[]; /* as pyro_library_name() */
 } PyroLibraryModule;
@@ -35,14 +35,16 @@ gboolean
 pyro_library_list_read (PyroLibraryList *list, const PyroLibraryList *before,
                         gboolean as_guest);
 
-/* The last N of the loader's list. */
-void pyro_library_list_read_newest (PyroLibraryList *list, guint n);
+/* Those of SET. */
+void
+pyro_library_list_read_set (PyroLibraryList *list, const PyroModuleSet *set);
 
-/* What is in BEFORE, and in NEWEST, whose modules have taken the place of
- * others. */
+/* What is in BEFORE, and in ADDED, whose modules have taken the place of
+ * others.
+ */
 void
 pyro_library_list_merge (PyroLibraryList *list, const PyroLibraryList *before,
-                         const PyroLibraryList *newest);
+                         const PyroLibraryList *added);
 
 void pyro_library_list_clear (PyroLibraryList *list);
 
