@@ -63,6 +63,26 @@ is_only_one (guint32 node, const gchar *library)
   return !several && (only == 0 || only == node);
 }
 
+static gboolean
+is_programs (const PyroLibrary *library)
+{
+  return library != NULL && library->kind == PYRO_LIBRARY_PROGRAM;
+}
+
+/* The element NODE may run code of LIBRARY on a thread; FALSE for the program's
+ * if its plugin is another file: the application does that in a callback. */
+static gboolean
+may_run (const PyroLibraries *libraries, guint32 node,
+         const PyroLibrary *library)
+{
+  const gchar *name = pyro_nodes_get_library (node);
+  const PyroLibrary *plugin = pyro_libraries_find_name (
+      libraries, name[0] != '\0' ? name : pyro_library_name (""));
+
+  return plugin != NULL
+         && pyro_libraries_links (libraries, plugin, library, FALSE);
+}
+
 /* the creator's stack */
 
 typedef struct {
@@ -199,12 +219,14 @@ find_owner (const PyroLibraries *libraries, guint64 creator,
   const PyroLibrary *start = find_start (libraries, start_routine, argument);
   const PyroLibrary *plugin;
   const gchar *name;
+  gboolean is_first
+      = pyro_label_word_attribution (creator) != PYRO_ATTRIBUTION_INHERITED;
   gboolean may_own;
 
-  if (is_nobodys (start))
+  if (is_nobodys (start)
+      || (is_first && is_programs (start) && !may_run (libraries, node, start)))
     return 0;
-  if (!says_nothing (start)
-      && pyro_label_word_attribution (creator) != PYRO_ATTRIBUTION_INHERITED) {
+  if (!says_nothing (start) && is_first) {
     name = pyro_nodes_get_library (node);
     plugin = node != 0 ? pyro_libraries_find_name (libraries, name) : NULL;
     may_own = plugin != NULL
@@ -236,6 +258,30 @@ pyro_owners_find (guint64 creator, gpointer start_routine, gpointer argument)
     owner = find_owner (libraries, creator, start_routine, argument);
   pyro_libraries_leave ();
   return owner;
+}
+
+guint64
+pyro_owners_check_task (guint64 label, gpointer func)
+{
+  const PyroLibraries *libraries;
+  guint32 node;
+
+  label = pyro_nodes_try_settle (label);
+  node = pyro_label_word_node (label);
+  if (node == 0)
+    return 0;
+  libraries = pyro_libraries_enter ();
+  if (libraries != NULL) {
+    const PyroLibrary *library
+        = pyro_libraries_find (libraries, (guintptr)func);
+
+    if (library != NULL
+        && (library->kind == PYRO_LIBRARY_PLAIN || is_programs (library))
+        && !may_run (libraries, node, library))
+      label = 0;
+  }
+  pyro_libraries_leave ();
+  return label;
 }
 
 gboolean

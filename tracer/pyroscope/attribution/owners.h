@@ -23,13 +23,21 @@ G_BEGIN_DECLS
  *
  * - Threads of GLib's pools and of the whole process are nobody's.
  * - What the element current in the creator made is its own, if its plugin
- *   links the library of START (or START says nothing: the application's,
- *   OpenMP's) and no other live element is of that plugin.
+ *   links the library of START (or START says nothing: OpenMP's, code without a
+ *   file) and no other live element is of that plugin.
+ * - What the program itself runs is nobody's, unless the element is of the
+ *   program: the application makes threads in callbacks, too.
  * - Otherwise the creator's stack tells: the nearest frame of a plugin that
  *   links the library, and in it the address of a live element of that plugin.
  * - Otherwise the current element, if the library allows it.
  * - A worker's own threads are its owner's. */
 guint64 pyro_owners_find (guint64 creator, gpointer start, gpointer argument);
+
+/* LABEL, the label word of whoever hands a task over to a thread that runs it
+ * by FUNC; 0 if that cannot be the work of LABEL's element, because its plugin
+ * does not link the library of FUNC: an application may do that in a callback.
+ * What belongs to GLib, GStreamer or GIO serves everybody. */
+guint64 pyro_owners_check_task (guint64 label, gpointer func);
 
 /* A thread that begins with START (ARGUMENT) does work of a library's, not of
  * the program's or of code without a file. */

@@ -3,6 +3,7 @@
 #include "pools.h"
 
 #include "node-stack.h"
+#include "owners.h"
 #include "shared-map.h"
 #include "unwinding/published.h"
 #include "workers.h"
@@ -13,7 +14,47 @@ typedef struct {
   gpointer user_data;
 } Pool;
 
-/* Tasks that were pushed and have not begun: (pool, data) → label word. A
+/* A pool that was there before the wrappers is adopted when a task is pushed:
+ * its function is exchanged, by one store, for one of these, and its user data
+ * stay, because a thread of the pool may be between reading one and the other.
+ * What an adopted pool calls is therefore known by the place alone, which
+ * belongs to one function for good. There are fewer of them than of pools:
+ * GStreamer's task pools have two. */
+#define N_ADOPTED 32
+
+static GFunc adopted[N_ADOPTED]; /* atomic; NULL: free */
+
+static void run_adopted_task (guint place, gpointer data, gpointer user_data);
+
+#define PLACES(EACH)                                                       \
+  EACH (0)                                                                 \
+  EACH (1) EACH (2) EACH (3) EACH (4) EACH (5) EACH (6) EACH (7) EACH (8)  \
+      EACH (9) EACH (10) EACH (11) EACH (12) EACH (13) EACH (14) EACH (15) \
+          EACH (16) EACH (17) EACH (18) EACH (19) EACH (20) EACH (21)      \
+              EACH (22) EACH (23) EACH (24) EACH (25) EACH (26) EACH (27)  \
+                  EACH (28) EACH (29) EACH (30) EACH (31)
+
+#define DEFINE(place)                                                 \
+  static void run_adopted_##place (gpointer data, gpointer user_data) \
+  {                                                                   \
+    run_adopted_task (place, data, user_data);                        \
+  }
+PLACES (DEFINE)
+#undef DEFINE
+
+static const GFunc run_adopted[N_ADOPTED] = {
+#define ENTRY(place) run_adopted_##place,
+  PLACES (ENTRY)
+#undef ENTRY
+};
+
+/* A pool's tasks in "waiting", and the function that they run. */
+typedef struct {
+  guint64 key;
+  GFunc func;
+} Tasks;
+
+/* Tasks that were pushed and have not begun: (pool's key, data) → label word. A
  * task's data is not wrapped: sort functions and g_thread_pool_move_to_front()
  * see it. Tasks with equal data begin in the order of their pushing, so the
  * oldest one is taken. */
@@ -26,23 +67,22 @@ key_of (gconstpointer pointer)
 }
 
 static void
-remember (const Pool *pool, gconstpointer data, guint64 label)
+remember (guint64 pool, gconstpointer data, guint64 label)
 {
   pyro_readers_enter ();
-  pyro_shared_map_add (&waiting, key_of (pool), key_of (data), label);
+  pyro_shared_map_add (&waiting, pool, key_of (data), label);
   pyro_readers_leave ();
 }
 
 static guint64
-take (const Pool *pool, gconstpointer data)
+take (guint64 pool, gconstpointer data)
 {
   PyroSharedItem *item;
   guint64 label = 0;
 
   pyro_readers_enter ();
   while (label == 0
-         && (item = pyro_shared_map_find_oldest (&waiting, key_of (pool),
-                                                 key_of (data)))
+         && (item = pyro_shared_map_find_oldest (&waiting, pool, key_of (data)))
                 != NULL) {
     label = pyro_shared_item_get (item);
     /* Where another thread has taken that one, the next. */
@@ -52,7 +92,7 @@ take (const Pool *pool, gconstpointer data)
   }
   pyro_readers_leave ();
   if (label != 0)
-    pyro_shared_map_sweep_key (&waiting, key_of (pool), key_of (data));
+    pyro_shared_map_sweep_key (&waiting, pool, key_of (data));
   return label;
 }
 
@@ -61,7 +101,7 @@ forget_task (PyroSharedItem *item, gpointer pool)
 {
   guint64 label = pyro_shared_item_get (item);
 
-  if (item->key == key_of (pool))
+  if (item->key == *(const guint64 *)pool)
     while (label != 0 && label != PYRO_SHARED_GONE
            && !pyro_shared_item_swap (item, &label, 0))
       ;
@@ -70,19 +110,17 @@ forget_task (PyroSharedItem *item, gpointer pool)
 
 /* Tasks that will never run. */
 static void
-forget (Pool *pool)
+forget (guint64 pool)
 {
   pyro_readers_enter ();
-  pyro_shared_map_foreach (&waiting, forget_task, pool);
+  pyro_shared_map_foreach (&waiting, forget_task, &pool);
   pyro_readers_leave ();
   pyro_shared_map_sweep (&waiting);
 }
 
-/* In the place of the pool's function. */
 static void
-run_task (gpointer data, gpointer user_data)
+run (guint64 pool, GFunc func, gpointer data, gpointer user_data)
 {
-  const Pool *pool = user_data;
   guint generation = pyro_workers_get_generation ();
   guint64 label = take (pool, data);
   PyroNodeStack *stack = pyro_own_node_stack;
@@ -92,10 +130,100 @@ run_task (gpointer data, gpointer user_data)
     stack = pyro_node_stack_get (generation);
   if (stack != NULL)
     before = pyro_node_stack_rebase (stack, label);
-  pool->func (data, pool->user_data);
+  func (data, user_data);
   stack = pyro_own_node_stack;
   if (stack != NULL)
     pyro_node_stack_rebase (stack, before);
+}
+
+/* In the place of the pool's function. */
+static void
+run_task (gpointer data, gpointer user_data)
+{
+  const Pool *pool = user_data;
+
+  run (key_of (pool), pool->func, data, pool->user_data);
+}
+
+/* Pools of one function and equal user data share a key: their tasks differ by
+ * their data. An odd factor keeps different user data apart. */
+static guint64
+key_of_adopted (guint place, gconstpointer user_data)
+{
+  return key_of (user_data) * G_GUINT64_CONSTANT (0x9e3779b97f4a7c15)
+         + key_of (&adopted[place]);
+}
+
+static void
+run_adopted_task (guint place, gpointer data, gpointer user_data)
+{
+  run (key_of_adopted (place, user_data),
+       __atomic_load_n (&adopted[place], __ATOMIC_ACQUIRE), data, user_data);
+}
+
+/* The place of FUNC; N_ADOPTED: there is none left. */
+static guint
+find_place (GFunc func)
+{
+  guint place = 0;
+
+  for (; place < N_ADOPTED; place++) {
+    GFunc there = __atomic_load_n (&adopted[place], __ATOMIC_ACQUIRE);
+
+    if (there == func
+        || (there == NULL
+            && (__atomic_compare_exchange_n (&adopted[place], &there, func,
+                                             FALSE, __ATOMIC_ACQ_REL,
+                                             __ATOMIC_ACQUIRE)
+                || there == func)))
+      break;
+  }
+  return place;
+}
+
+/* FALSE: it is neither made through the wrapper nor adopted. */
+static gboolean
+find_tasks (GThreadPool *pool, Tasks *tasks)
+{
+  GFunc func;
+
+  if (pool == NULL)
+    return FALSE;
+  func = __atomic_load_n (&pool->func, __ATOMIC_ACQUIRE);
+  if (func == run_task) {
+    const Pool *known = pool->user_data;
+
+    *tasks = (Tasks){ key_of (known), known->func };
+    return TRUE;
+  }
+  for (guint i = 0; i < N_ADOPTED; i++)
+    if (func == run_adopted[i]) {
+      *tasks = (Tasks){ key_of_adopted (i, pool->user_data),
+                        __atomic_load_n (&adopted[i], __ATOMIC_ACQUIRE) };
+      return TRUE;
+    }
+  return FALSE;
+}
+
+/* Whoever pushes a task keeps the pool alive. */
+static gboolean
+adopt (GThreadPool *pool, Tasks *tasks)
+{
+  GFunc func;
+  guint place;
+
+  if (pool == NULL)
+    return FALSE;
+  func = __atomic_load_n (&pool->func, __ATOMIC_ACQUIRE);
+  place = func != NULL ? find_place (func) : N_ADOPTED;
+  if (place == N_ADOPTED)
+    return FALSE;
+  if (!__atomic_compare_exchange_n (&pool->func, &func, run_adopted[place],
+                                    FALSE, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
+    /* Another thread has just done it. */
+    return find_tasks (pool, tasks);
+  *tasks = (Tasks){ key_of_adopted (place, pool->user_data), func };
+  return TRUE;
 }
 
 static Pool *
@@ -136,38 +264,38 @@ pyro_pools_new_full (GFunc func, gpointer user_data,
 }
 #endif
 
-static Pool *
-find_pool (const GThreadPool *pool)
-{
-  return pool != NULL && pool->func == run_task ? pool->user_data : NULL;
-}
-
 gboolean
 pyro_pools_push (GThreadPool *pool, gpointer data, GError **error)
 {
-  const Pool *known = find_pool (pool);
   guint generation = pyro_workers_get_generation ();
   const PyroNodeStack *stack = pyro_own_node_stack;
   guint64 label = 0;
+  Tasks tasks;
 
-  if (known != NULL && generation != 0 && stack != NULL
-      && stack->generation == generation)
+  if (generation != 0 && stack != NULL && stack->generation == generation)
     label = pyro_node_stack_get_label (stack);
+  if (label != 0 && (find_tasks (pool, &tasks) || adopt (pool, &tasks)))
+    label = pyro_owners_check_task (label, tasks.func);
+  else
+    label = 0;
   if (label != 0)
-    remember (known, data, label);
+    remember (tasks.key, data, label);
   return g_thread_pool_push (pool, data, error);
 }
 
 void
 pyro_pools_free (GThreadPool *pool, gboolean immediate, gboolean wait)
 {
-  Pool *known = find_pool (pool);
+  gboolean is_own = pool != NULL && pool->func == run_task;
+  Pool *known = is_own ? pool->user_data : NULL;
+  Tasks tasks;
+  gboolean is_known = find_tasks (pool, &tasks);
 
   g_thread_pool_free (pool, immediate, wait);
-  if (known == NULL)
+  if (!is_known)
     return;
   if (immediate || wait)
-    forget (known);
+    forget (tasks.key);
   /* Else threads may still run it: those few bytes stay. */
   if (wait)
     g_free (known);

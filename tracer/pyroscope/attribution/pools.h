@@ -2,8 +2,10 @@
 /*
  * What: tasks of GLib's thread pools, which GStreamer's task pools are, too:
  * each runs with the label word of whoever pushed it. The threads move from
- * pool to pool, so who made them means nothing.
- * Owner: a pool made through the wrapper has a record until it is freed.
+ * pool to pool, so who made them means nothing. A pool whose function the
+ * pusher's plugin cannot have is the application's: its tasks are nobody's.
+ * Owner: a pool made through the wrapper has a record until it is freed; one
+ * that was there before gets another function at its first push by an element.
  * Threads: any; beside what the wrapped functions do themselves, memory is
  * allocated, and nobody is waited for.
  */

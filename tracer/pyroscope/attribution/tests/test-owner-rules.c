@@ -188,6 +188,10 @@ test_says_nothing (void)
   g_assert_cmphex (pyro_owners_find (EXACT (witness_node),
                                      dlsym (RTLD_DEFAULT, "g_malloc"), &thread),
                    ==, INHERITED (witness_node));
+  /* An application makes a thread of its own in a callback of an element's. */
+  g_assert_cmphex (
+      pyro_owners_find (EXACT (identity_node), start_of_the_program, NULL), ==,
+      0);
   /* Code that is in no file. */
   g_assert_cmphex (pyro_owners_find (EXACT (witness_node), &thread, NULL), ==,
                    INHERITED (witness_node));
@@ -275,6 +279,26 @@ test_stack_tells (void)
   gst_element_set_state (pipeline, GST_STATE_NULL);
   gst_object_unref (bus);
   gst_object_unref (pipeline);
+}
+
+static void
+test_tasks_of_pools (void)
+{
+  guint64 exact = EXACT (identity_node);
+
+  g_assert_cmphex (pyro_owners_check_task (exact, base_start), ==, exact);
+  g_assert_cmphex (
+      pyro_owners_check_task (exact, dlsym (RTLD_DEFAULT, "gst_init")), ==,
+      exact);
+  g_assert_cmphex (pyro_owners_check_task (0, base_start), ==, 0);
+  /* The application pushed it, in a callback. */
+  g_assert_cmphex (
+      pyro_owners_check_task (exact, (gpointer)start_of_the_program), ==, 0);
+  /* An element of the program may do so. */
+  exact = EXACT (witness_node);
+  g_assert_cmphex (
+      pyro_owners_check_task (exact, (gpointer)start_of_the_program), ==,
+      exact);
 }
 
 static guint64
@@ -449,6 +473,8 @@ main (int argc, char **argv)
   ADD ("/owners/only-who-links-the-library-owns-its-thread",
        test_library_allows);
   ADD ("/owners/the-creators-stack-tells-which-element", test_stack_tells);
+  ADD ("/owners/a-pools-task-is-its-pushers-if-that-can-have-its-function",
+       test_tasks_of_pools);
   ADD ("/owners/the-only-element-of-a-library", test_only_one);
   ADD ("/owners/many-elements-cost-as-much-as-few", test_many_elements);
   ADD ("/owners/whoever-holds-the-loaders-lock-is-not-waited-for",

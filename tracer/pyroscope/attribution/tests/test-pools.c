@@ -20,6 +20,7 @@ static struct {
   gboolean closed;
   guint begun, n;
   guint wrong;
+  gint of_many;
 } gate;
 
 static void
@@ -185,21 +186,126 @@ test_freed_before_it_ran (void)
   g_assert_cmpuint (gate.wrong, ==, 0);
 }
 
-/* A pool that was made before the wrappers were there. */
+/* Pools that were made before the wrappers were there. */
 static void
-test_others_pools (void)
+test_pools_of_before (void)
 {
-  Task task = { 0 };
-  GThreadPool *pool;
+  Task tasks[N_TASKS] = { 0 };
+  GThreadPool *pools[2];
 
   begin (GENERATION);
-  pool = g_thread_pool_new (run, &gate, 1, FALSE, NULL);
-  pyro_node_stack_rebase (pyro_own_node_stack,
-                          pyro_label_word (1, PYRO_ATTRIBUTION_EXACT));
-  g_assert_true (pyro_pools_push (pool, &task, NULL));
-  pyro_pools_free (pool, FALSE, TRUE);
-  g_assert_cmpuint (gate.n, ==, 1);
+  for (guint i = 0; i < G_N_ELEMENTS (pools); i++)
+    pools[i] = g_thread_pool_new (run, &gate, 2, FALSE, NULL);
+  for (guint i = 0; i < N_TASKS; i++)
+    push (pools[i % 2], &tasks[i], i % 7);
+  for (guint i = 0; i < G_N_ELEMENTS (pools); i++)
+    pyro_pools_free (pools[i], FALSE, TRUE);
+  g_assert_cmpuint (gate.n, ==, N_TASKS);
   g_assert_cmpuint (gate.wrong, ==, 0);
+}
+
+/* Its threads read the function and the data, one after the other, while the
+ * pool is adopted. */
+static void
+test_adopted_at_work (void)
+{
+  Task others[50] = { 0 };
+  Task task = { 0 };
+
+  for (guint round = 0; round < 100; round++) {
+    GThreadPool *pool = g_thread_pool_new (run, &gate, 4, FALSE, NULL);
+
+    begin (GENERATION);
+    for (guint i = 0; i < G_N_ELEMENTS (others); i++)
+      g_thread_pool_push (pool, &others[i], NULL);
+    push (pool, &task, 5);
+    pyro_pools_free (pool, FALSE, TRUE);
+    g_assert_cmpuint (gate.n, ==, G_N_ELEMENTS (others) + 1);
+    g_assert_cmpuint (gate.wrong, ==, 0);
+  }
+}
+
+static guint pool_nodes[2];
+
+static void
+note_node (guint *node)
+{
+  *node = pyro_own_node_stack != NULL
+              ? pyro_label_word_node (pyro_own_node_stack->label)
+              : 0;
+}
+
+static void
+run_first_pool (gpointer data, gpointer user_data)
+{
+  note_node (&pool_nodes[0]);
+}
+
+static void
+run_second_pool (gpointer data, gpointer user_data)
+{
+  note_node (&pool_nodes[1]);
+}
+
+/* Nothing but the function tells apart equal data in pools of equal data. */
+static void
+test_functions_of_before (void)
+{
+  static Task task;
+  GThreadPool *pools[2];
+
+  begin (GENERATION);
+  pools[0] = g_thread_pool_new (run_first_pool, NULL, 0, FALSE, NULL);
+  pools[1] = g_thread_pool_new (run_second_pool, NULL, 0, FALSE, NULL);
+  /* No thread is there to run them yet. */
+  push (pools[0], &task, 8);
+  push (pools[1], &task, 9);
+  for (guint i = G_N_ELEMENTS (pools); i-- > 0;) {
+    g_thread_pool_set_max_threads (pools[i], 1, NULL);
+    pyro_pools_free (pools[i], FALSE, TRUE);
+  }
+  g_assert_cmpuint (pool_nodes[0], ==, 8);
+  g_assert_cmpuint (pool_nodes[1], ==, 9);
+}
+
+#define TEN(EACH, n)                                                      \
+  EACH (n##0)                                                             \
+  EACH (n##1) EACH (n##2) EACH (n##3) EACH (n##4) EACH (n##5) EACH (n##6) \
+      EACH (n##7) EACH (n##8) EACH (n##9)
+#define MANY(EACH) TEN (EACH, 1) TEN (EACH, 2) TEN (EACH, 3) TEN (EACH, 4)
+
+#define FUNCTION(n)                                       \
+  static void run_##n (gpointer data, gpointer user_data) \
+  {                                                       \
+    run (data, user_data);                                \
+    g_atomic_int_add (&gate.of_many, n);                  \
+  }
+MANY (FUNCTION)
+#undef FUNCTION
+
+/* There are no places for so many functions: the rest is as without us. */
+static void
+test_more_functions_than_places (void)
+{
+  static const GFunc functions[] = {
+#define NAME(n) run_##n,
+    MANY (NAME)
+#undef NAME
+  };
+  Task tasks[G_N_ELEMENTS (functions)] = { 0 };
+  gint sum = 0;
+
+  begin (GENERATION);
+  gate.of_many = 0;
+  for (guint i = 0; i < G_N_ELEMENTS (functions); i++) {
+    GThreadPool *pool = g_thread_pool_new (functions[i], &gate, 1, FALSE, NULL);
+
+    push (pool, &tasks[i], 1);
+    pyro_pools_free (pool, FALSE, TRUE);
+    sum += (gint)i + 10;
+  }
+  g_assert_cmpuint (gate.n, ==, G_N_ELEMENTS (functions));
+  g_assert_cmpint (gate.of_many, ==, sum);
 }
 
 #if GLIB_CHECK_VERSION(2, 70, 0)
@@ -254,8 +360,14 @@ main (int argc, char **argv)
                    test_equal_data_in_many_pools);
   g_test_add_func ("/pools/what-never-ran-is-forgotten",
                    test_freed_before_it_ran);
-  g_test_add_func ("/pools/pools-made-by-others-are-left-alone",
-                   test_others_pools);
+  g_test_add_func ("/pools/tasks-of-a-pool-of-before-are-whose-pushed-them",
+                   test_pools_of_before);
+  g_test_add_func ("/pools/a-pool-is-adopted-while-it-works",
+                   test_adopted_at_work);
+  g_test_add_func ("/pools/pools-of-before-are-told-apart-by-their-functions",
+                   test_functions_of_before);
+  g_test_add_func ("/pools/more-functions-than-places-are-as-without-us",
+                   test_more_functions_than_places);
 #if GLIB_CHECK_VERSION(2, 70, 0)
   g_test_add_func ("/pools/data-is-not-wrapped", test_data_is_not_wrapped);
 #endif
