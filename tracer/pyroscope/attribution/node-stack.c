@@ -3,6 +3,7 @@
 #include "node-stack.h"
 
 #include <pthread.h>
+#include <sys/auxv.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -74,6 +75,27 @@ attach (PyroNodeStack *stack)
   pyro_own_node_stack = stack;
 }
 
+/* The kernel has put these bytes above all frames of the main thread, and no
+ * mapping is that near below. */
+#define MAIN_STACK_SIZE (8 * 1024 * 1024)
+
+static void
+find_own_stack (PyroNodeStack *stack)
+{
+  const PyroAnnouncement *announcement = &stack->announcement;
+  guintptr top = announcement->tid == getpid () ? getauxval (AT_RANDOM) : 0;
+
+  if (announcement->stack_high != 0) {
+    stack->own_low = announcement->stack_low;
+    stack->own_size = announcement->stack_high - announcement->stack_low;
+  } else if (top != 0) {
+    stack->own_low = top - MAIN_STACK_SIZE;
+    stack->own_size = MAIN_STACK_SIZE;
+  } else {
+    stack->own_size = G_MAXSIZE; /* not known: all of it */
+  }
+}
+
 static void
 announce (PyroNodeStack *stack)
 {
@@ -87,6 +109,8 @@ announce (PyroNodeStack *stack)
     stack->announcement.release = release;
   }
   pyro_threads_announce (&stack->announcement);
+  if (stack->own_size == 0)
+    find_own_stack (stack);
 }
 
 PyroNodeStack *

@@ -29,8 +29,8 @@ typedef enum {
   PYRO_HOOK_MESSAGE,
 } PyroHookKind;
 
-/* Deeper nesting counts, but is not named: the last named one stays on top.
- * A chain of 1000 elements in one thread has 2000 entries. */
+/* Deeper nesting counts, but nobody is named for it. A chain of 1000 elements
+ * in one thread has 2000 entries. */
 #define PYRO_NODE_STACK_SIZE 2048
 
 /* Sets of pads that share a hash, and how many each holds. */
@@ -60,6 +60,7 @@ typedef struct {
   guint depth;
   guint generation; /* of the session that the entries belong to */
   PyroAnnouncement announcement;
+  guintptr own_low, own_size; /* the thread's own stack; 0: not asked for yet */
   /* Of a thread that was made with this stack. */
   void *(*start) (void *);
   void *argument;
@@ -111,19 +112,34 @@ pyro_node_stack_get (guint generation)
 PyroPadCacheEntry *pyro_node_stack_resolve (PyroNodeStack *stack, GstPad *pad);
 
 /* Frames that left no post hook behind (GStreamer 1.22 has some) lie below the
- * caller of this hook, on the same stack. Anything further away is another
- * stack: a coroutine's. */
+ * caller of this hook, on the same stack. The thread's own stack is known. What
+ * is elsewhere is a coroutine's, whose stack may be next to another one's, or
+ * to the thread's: only what is nearer than any such stack is long is on the
+ * same one. */
 #define PYRO_SAME_STACK_RANGE (1024 * 1024)
+#define PYRO_SAME_COROUTINE_RANGE (8 * 1024)
+
+static inline gboolean
+pyro_node_stack_is_own (const PyroNodeStack *stack, guintptr frame)
+{
+  return frame - stack->own_low < stack->own_size;
+}
 
 /* ENTRY's function has returned when a hook of KIND has FRAME. One function may
  * have hooks of several kinds in one frame, where calls are inlined; a second
  * one of the same kind is a second call. */
 static inline gboolean
-pyro_node_entry_is_left (const PyroNodeEntry *entry, PyroHookKind kind,
-                         guintptr frame)
+pyro_node_entry_is_left (const PyroNodeStack *stack, const PyroNodeEntry *entry,
+                         PyroHookKind kind, guintptr frame)
 {
-  return frame == entry->frame ? entry->kind == kind
-                               : frame - entry->frame < PYRO_SAME_STACK_RANGE;
+  guintptr distance = frame - entry->frame;
+
+  if (distance == 0)
+    return entry->kind == kind;
+  return G_UNLIKELY (distance < PYRO_SAME_STACK_RANGE)
+         && (distance < PYRO_SAME_COROUTINE_RANGE
+             || (pyro_node_stack_is_own (stack, frame)
+                 && pyro_node_stack_is_own (stack, entry->frame)));
 }
 
 static inline guint
@@ -133,9 +149,9 @@ pyro_node_stack_prune (PyroNodeStack *stack, PyroHookKind kind, guintptr frame)
   /* What is not named lies above the last entry, and is left with it. */
   guint named = MIN (depth, PYRO_NODE_STACK_SIZE);
 
-  while (G_UNLIKELY (
-      named > 0
-      && pyro_node_entry_is_left (&stack->entries[named - 1], kind, frame)))
+  while (G_UNLIKELY (named > 0
+                     && pyro_node_entry_is_left (
+                         stack, &stack->entries[named - 1], kind, frame)))
     depth = --named;
   return depth;
 }
@@ -206,6 +222,14 @@ pyro_node_stack_put (PyroNodeStack *stack, guint depth, gconstpointer object,
     pyro_node_stack_doubt_top (stack);
 }
 
+/* What is too deep is not recorded. It is not the last recorded one's. */
+static inline void
+pyro_node_stack_put_unnamed (PyroNodeStack *stack, guint depth)
+{
+  stack->depth = depth + 1;
+  pyro_node_stack_set_label (stack, 0);
+}
+
 static inline void
 pyro_node_stack_push (PyroNodeStack *stack, gconstpointer object, guint64 label,
                       PyroHookKind kind, guintptr frame)
@@ -215,7 +239,7 @@ pyro_node_stack_push (PyroNodeStack *stack, gconstpointer object, guint64 label,
   if (G_LIKELY (depth < PYRO_NODE_STACK_SIZE))
     pyro_node_stack_put (stack, depth, object, label, 0, kind, frame);
   else
-    stack->depth = depth + 1;
+    pyro_node_stack_put_unnamed (stack, depth);
 }
 
 /* As above for a pad, whose own element or the one that it leads to (PEER)
@@ -230,7 +254,7 @@ pyro_node_stack_push_pad (PyroNodeStack *stack, GstPad *pad, gboolean peer,
   const PyroNodeEntry *entry;
 
   if (G_UNLIKELY (depth >= PYRO_NODE_STACK_SIZE)) {
-    stack->depth = depth + 1;
+    pyro_node_stack_put_unnamed (stack, depth);
     return;
   }
   entry = &stack->entries[depth];
@@ -256,16 +280,18 @@ pyro_node_stack_pop (PyroNodeStack *stack, gconstpointer object,
   guint depth = stack->depth;
 
   if (G_UNLIKELY (depth > PYRO_NODE_STACK_SIZE)) {
-    stack->depth--;
-    return;
+    stack->depth = --depth;
+    if (depth > PYRO_NODE_STACK_SIZE)
+      return;
+  } else {
+    while (depth > 0
+           && G_UNLIKELY (stack->entries[depth - 1].object != object
+                          || stack->entries[depth - 1].kind != kind))
+      depth--;
+    if (G_UNLIKELY (depth == 0))
+      return;
+    stack->depth = --depth;
   }
-  while (depth > 0
-         && G_UNLIKELY (stack->entries[depth - 1].object != object
-                        || stack->entries[depth - 1].kind != kind))
-    depth--;
-  if (G_UNLIKELY (depth == 0))
-    return;
-  stack->depth = --depth;
   pyro_node_stack_set_label (stack, pyro_node_stack_label_at (stack, depth));
   if (G_UNLIKELY (depth > 0 && stack->entries[depth - 1].in_doubt))
     pyro_node_stack_doubt_top (stack);

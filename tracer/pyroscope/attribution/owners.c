@@ -2,12 +2,15 @@
 
 #include "owners.h"
 
+#include <string.h>
+
 #include "label-word.h"
 #include "libraries.h"
 #include "live-elements.h"
 #include "node-stack.h"
 #include "nodes.h"
 #include "unwinding/callers.h"
+#include "unwinding/loader.h"
 #include "unwinding/own-stack.h"
 
 /* From pthread_create() out to the plugin, and from there to the base class
@@ -18,6 +21,20 @@
 
 /* the library of a thread's start routine */
 
+/* What a start routine's argument leads to tells more, where it is what such
+ * routines usually have. But any function may be one (g_usleep()), with a
+ * number for its argument. */
+static const PyroLibrary *
+find_behind (const PyroLibraries *libraries, gpointer argument, gsize offset)
+{
+  guintptr address = (guintptr)argument + offset, value;
+
+  if (argument == NULL || !pyro_loader_is_readable (address, sizeof value))
+    return NULL;
+  memcpy (&value, (gconstpointer)address, sizeof value);
+  return pyro_libraries_find (libraries, value);
+}
+
 static const PyroLibrary *
 find_start (const PyroLibraries *libraries, gpointer start, gpointer argument)
 {
@@ -26,12 +43,12 @@ find_start (const PyroLibraries *libraries, gpointer start, gpointer argument)
   if (library == NULL)
     return NULL;
   if (library->kind == PYRO_LIBRARY_GLIB && argument != NULL)
-    library = pyro_libraries_find (libraries,
-                                   (guintptr)((GThread *)argument)->func);
+    library
+        = find_behind (libraries, argument, G_STRUCT_OFFSET (GThread, func));
   else if (library->kind == PYRO_LIBRARY_CXX && argument != NULL)
     /* std::thread's state has a virtual function table first, which belongs to
      * whoever instantiated it. */
-    library = pyro_libraries_find (libraries, *(guintptr *)argument);
+    library = find_behind (libraries, argument, 0);
   return library;
 }
 

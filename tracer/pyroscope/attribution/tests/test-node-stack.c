@@ -24,6 +24,8 @@ begin (void)
 
   g_assert_nonnull (stack);
   pyro_node_stack_rebase (stack, 0);
+  stack->own_low = FRAME (4 * PYRO_NODE_STACK_SIZE);
+  stack->own_size = FRAME (0) - stack->own_low;
   return stack;
 }
 
@@ -207,6 +209,37 @@ test_other_stack (void)
   assert_top (stack, 1);
 }
 
+/* A coroutine's stack right above the thread's own, or above another one's. */
+static void
+test_next_stack (void)
+{
+  PyroNodeStack *stack = begin ();
+  guintptr coroutine = FRAME (0) + 64 * 1024 - 512;
+
+  push (stack, 1, 1);
+  push (stack, 2, 2);
+  for (guint i = 3; i < 6; i++) {
+    pyro_node_stack_push (stack, OBJECT (i), EXACT (i), PYRO_HOOK_CHAIN,
+                          coroutine);
+    assert_top (stack, i);
+    g_assert_cmpuint (stack->depth, ==, i);
+    coroutine += 64 * 1024;
+  }
+  for (guint i = 5; i > 0; i--) {
+    assert_top (stack, i);
+    pop (stack, i);
+  }
+  assert_top (stack, 0);
+
+  /* What is left is seen there, too. */
+  pyro_node_stack_push (stack, OBJECT (1), EXACT (1), PYRO_HOOK_CHAIN,
+                        coroutine - 512);
+  pyro_node_stack_push (stack, OBJECT (2), EXACT (2), PYRO_HOOK_CHAIN,
+                        coroutine - 256);
+  g_assert_cmpuint (stack->depth, ==, 1);
+  pop (stack, 2);
+}
+
 static void
 test_overflow (void)
 {
@@ -216,9 +249,10 @@ test_overflow (void)
 
   for (guint i = 1; i <= n; i++)
     push (stack, i, i);
-  assert_top (stack, PYRO_NODE_STACK_SIZE);
+  /* What is too deep is nobody's, not the last one's that there was room for.
+   */
   for (guint i = n; i > 0; i--) {
-    assert_top (stack, MIN (i, PYRO_NODE_STACK_SIZE));
+    assert_top (stack, i <= PYRO_NODE_STACK_SIZE ? i : 0);
     pop (stack, i);
   }
   assert_top (stack, 0);
@@ -578,6 +612,7 @@ main (int argc, char **argv)
   ADD ("missing-post-hooks-do-not-pile-up", test_missing_post_again_and_again);
   ADD ("a-post-hook-without-its-pre-hook-does-nothing", test_post_without_pre);
   ADD ("another-stacks-frames-do-not-count", test_other_stack);
+  ADD ("a-coroutines-stack-may-be-the-next-one", test_next_stack);
   ADD ("depth-is-bounded-and-comes-back", test_overflow);
   ADD ("tasks-begin-and-end", test_tasks);
   ADD ("sessions-begin-with-an-empty-stack", test_sessions);

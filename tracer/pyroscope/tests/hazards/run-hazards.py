@@ -45,6 +45,7 @@ CASES = {
     "smallest-stacks": 1,
     "smallest-alternate-stacks": 1,
     "busy-alternate-stack": 1,
+    "starts-in-libraries": 1,
     "allocated-coroutines": 1,
     "mapped-coroutines": 1,
     "generated-code": 1,

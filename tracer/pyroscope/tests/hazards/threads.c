@@ -258,6 +258,45 @@ busy_alternate_stack (void)
   REQUIRE (n_handled > 2);
 }
 
+static GstPadProbeReturn
+make_odd_threads (GstPad *pad, GstPadProbeInfo *info, gpointer data)
+{
+  int *n_made = data;
+  pthread_t threads[2];
+
+  if (__atomic_fetch_add (n_made, 1, __ATOMIC_ACQ_REL) >= 10)
+    return GST_PAD_PROBE_OK;
+  /* Numbers that are no addresses, as far as the start routine is asked. */
+  REQUIRE (pthread_create (&threads[0], NULL,
+                           (void *(*)(void *)) (gpointer)g_usleep, (void *)1000)
+           == 0);
+  REQUIRE (pthread_create (&threads[1], NULL,
+                           (void *(*)(void *)) (gpointer)g_ascii_toupper,
+                           (void *)UINTPTR_MAX)
+           == 0);
+  for (int i = 0; i < 2; i++)
+    pthread_join (threads[i], NULL);
+  return GST_PAD_PROBE_OK;
+}
+
+/* Threads that a library's functions are the start routines of. */
+static void
+starts_in_libraries (void)
+{
+  GstElement *pipeline = gst_parse_launch (
+      "videotestsrc ! videoconvert ! fakesink name=sink", NULL);
+  GstElement *sink = gst_bin_get_by_name (GST_BIN (pipeline), "sink");
+  GstPad *pad = gst_element_get_static_pad (sink, "sink");
+  int n_made = 0;
+
+  gst_pad_add_probe (pad, GST_PAD_PROBE_TYPE_BUFFER, make_odd_threads, &n_made,
+                     NULL);
+  gst_element_set_state (pipeline, GST_STATE_PLAYING);
+  while (time_is_left () || __atomic_load_n (&n_made, __ATOMIC_ACQUIRE) < 10)
+    burn_ms (10);
+  gst_element_set_state (pipeline, GST_STATE_NULL);
+}
+
 const Hazard thread_hazards[] = {
   { "clone-without-tls", clone_without_tls, NULL },
   { "strict-seccomp", strict_seccomp, NULL },
@@ -266,5 +305,6 @@ const Hazard thread_hazards[] = {
   { "smallest-stacks", smallest_stacks, NULL },
   { "smallest-alternate-stacks", smallest_alternate_stacks, NULL },
   { "busy-alternate-stack", busy_alternate_stack, NULL },
+  { "starts-in-libraries", starts_in_libraries, NULL },
   { NULL, NULL, NULL },
 };
