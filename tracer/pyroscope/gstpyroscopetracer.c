@@ -80,6 +80,30 @@ tell_messages (GstPyroscopeTracer *self)
   g_ptr_array_set_size (self->messages, 0);
 }
 
+static void
+lock (void)
+{
+  g_mutex_lock (&profiler.lock);
+  pyro_log_hold ();
+}
+
+/* A pipeline's thread does not wait: whoever has the lock does it. */
+static gboolean
+try_lock (void)
+{
+  if (!g_mutex_trylock (&profiler.lock))
+    return FALSE;
+  pyro_log_hold ();
+  return TRUE;
+}
+
+static void
+unlock (void)
+{
+  g_mutex_unlock (&profiler.lock);
+  pyro_log_release ();
+}
+
 /* Called with the lock. */
 static void
 start_locked (GstPyroscopeTracer *self)
@@ -102,7 +126,7 @@ start_locked (GstPyroscopeTracer *self)
   profiler.pid = getpid ();
   pyro_hooks_start (self->settings->thread_owners);
   description = pyro_settings_describe (self->settings);
-  GST_CAT_INFO (pyro_debug, "started: %s", description);
+  pyro_log_user (GST_LEVEL_INFO, "started: %s", description);
 }
 
 /* Takes the session out; whoever got it stops it without the lock. */
@@ -152,7 +176,7 @@ stop_at_exit (void)
 
   /* An exit() in a signal handler may have interrupted whoever has the lock:
    * the last profile is then lost, not the process's end. */
-  for (guint i = 0; !g_mutex_trylock (&profiler.lock); i++) {
+  for (guint i = 0; !try_lock (); i++) {
     if (i == 100) {
       pyro_delivery_close ();
       return;
@@ -162,7 +186,7 @@ stop_at_exit (void)
   profiler.exiting = TRUE;
   pyro_hooks_watch_for_life (FALSE);
   session = steal_session_locked ();
-  g_mutex_unlock (&profiler.lock);
+  unlock ();
   finish (session);
   if (!pyro_delivery_close ())
     pyro_log_user (GST_LEVEL_WARNING,
@@ -175,22 +199,21 @@ stop_at_exit (void)
 static void
 on_sign_of_life (void)
 {
-  /* A pipeline's thread does not wait: whoever has the lock starts. */
-  if (!g_mutex_trylock (&profiler.lock))
+  if (!try_lock ())
     return;
   if (profiler.owner != NULL)
     start_locked (profiler.owner);
-  g_mutex_unlock (&profiler.lock);
+  unlock ();
 }
 
 static void
 on_pause_in_work (void)
 {
-  if (!g_mutex_trylock (&profiler.lock))
+  if (!try_lock ())
     return;
   if (profiler.session != NULL)
     pyro_session_flush_soon (profiler.session);
-  g_mutex_unlock (&profiler.lock);
+  unlock ();
 }
 
 static const PyroHookCallbacks hook_callbacks
@@ -198,10 +221,23 @@ static const PyroHookCallbacks hook_callbacks
 
 /* fork() */
 
+/* How many milliseconds one waits for whoever starts or stops at that moment:
+ * that may wait for a lock which the forking thread has (the loader's). */
+#define FORK_TRIES 100
+
+/* Whether this thread has the lock for its fork(). */
+static __thread gboolean locked_for_fork
+    __attribute__ ((tls_model ("initial-exec")));
+
 static void
 before_fork (void)
 {
-  g_mutex_lock (&profiler.lock);
+  PyroWakeup nobody = { 0 };
+  guint n = 0;
+
+  while (!(locked_for_fork = g_mutex_trylock (&profiler.lock))
+         && n++ < FORK_TRIES)
+    pyro_wakeup_wait (&nobody, G_USEC_PER_SEC / 1000);
   pyro_session_fork_prepare ();
 }
 
@@ -209,7 +245,8 @@ static void
 after_fork_in_parent (void)
 {
   pyro_session_fork_parent ();
-  g_mutex_unlock (&profiler.lock);
+  if (locked_for_fork)
+    g_mutex_unlock (&profiler.lock);
 }
 
 /* The child begins anew if it plays a pipeline of its own. */
@@ -217,12 +254,16 @@ static void
 after_fork_in_child (void)
 {
   pyro_session_fork_child (profiler.session);
-  if (profiler.session != NULL) {
+  if (profiler.session != NULL || !locked_for_fork) {
     profiler.session = NULL;
     pyro_hooks_stop ();
     pyro_hooks_watch_for_life (profiler.owner != NULL);
   }
-  g_mutex_unlock (&profiler.lock);
+  /* Whoever else has it does not exist here. */
+  if (locked_for_fork)
+    g_mutex_unlock (&profiler.lock);
+  else
+    g_mutex_init (&profiler.lock);
 }
 
 static void
@@ -241,9 +282,9 @@ watch_forks (void)
 static void
 gst_pyroscope_tracer_start (GstPyroscopeTracer *self)
 {
-  g_mutex_lock (&profiler.lock);
+  lock ();
   start_locked (self);
-  g_mutex_unlock (&profiler.lock);
+  unlock ();
 }
 
 static void
@@ -251,22 +292,22 @@ gst_pyroscope_tracer_stop (GstPyroscopeTracer *self)
 {
   PyroSession *session = NULL;
 
-  g_mutex_lock (&profiler.lock);
+  lock ();
   if (profiler.owner == self) {
     pyro_hooks_watch_for_life (FALSE);
     session = steal_session_locked ();
   }
-  g_mutex_unlock (&profiler.lock);
+  unlock ();
   finish (session);
 }
 
 static void
 gst_pyroscope_tracer_flush (GstPyroscopeTracer *self)
 {
-  g_mutex_lock (&profiler.lock);
+  lock ();
   if (profiler.owner == self && profiler.session != NULL)
     pyro_session_flush (profiler.session);
-  g_mutex_unlock (&profiler.lock);
+  unlock ();
 }
 
 /* GObject */
@@ -277,19 +318,19 @@ gst_pyroscope_tracer_set_property (GObject *object, guint id,
 {
   GstPyroscopeTracer *self = GST_PYROSCOPE_TRACER (object);
 
-  g_mutex_lock (&profiler.lock);
+  lock ();
   if (pyro_settings_set_property (self->settings, id - PROP_SETTINGS, value,
                                   self->messages)
       && profiler.owner == self && profiler.session != NULL) {
     if (g_strcmp0 (pspec->name, "sample-rate") == 0)
       pyro_session_set_rate (profiler.session, self->settings->sample_rate);
     else if (g_strcmp0 (pspec->name, "stop-agent-on-dispose") != 0)
-      GST_CAT_INFO_OBJECT (pyro_debug, self, "%s counts from the next start on",
-                           pspec->name);
+      pyro_log_user (GST_LEVEL_INFO, "%s counts from the next start on",
+                     pspec->name);
   }
   if (profiler.session != NULL)
     tell_messages (self);
-  g_mutex_unlock (&profiler.lock);
+  unlock ();
 }
 
 static void
@@ -298,10 +339,10 @@ gst_pyroscope_tracer_get_property (GObject *object, guint id, GValue *value,
 {
   GstPyroscopeTracer *self = GST_PYROSCOPE_TRACER (object);
 
-  g_mutex_lock (&profiler.lock);
+  lock ();
   if (!pyro_settings_get_property (self->settings, id - PROP_SETTINGS, value))
     G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
-  g_mutex_unlock (&profiler.lock);
+  unlock ();
 }
 
 static void
@@ -319,11 +360,11 @@ gst_pyroscope_tracer_constructed (GObject *object)
   /* The only time that the environment is read: applications change it. */
   self->settings = pyro_settings_new (params, environment, self->messages);
 
-  g_mutex_lock (&profiler.lock);
+  lock ();
   first = profiler.owner == NULL;
   if (first)
     profiler.owner = self;
-  g_mutex_unlock (&profiler.lock);
+  unlock ();
 
   if (!first) {
     /* gst-inspect-1.0 makes one as well, only to look at it. */
@@ -345,14 +386,14 @@ gst_pyroscope_tracer_dispose (GObject *object)
   GstPyroscopeTracer *self = GST_PYROSCOPE_TRACER (object);
   PyroSession *session = NULL;
 
-  g_mutex_lock (&profiler.lock);
+  lock ();
   if (profiler.owner == self) {
     profiler.owner = NULL;
     pyro_hooks_watch_for_life (FALSE);
     if (self->settings->stop_agent_on_dispose || profiler.session == NULL)
       session = steal_session_locked ();
   }
-  g_mutex_unlock (&profiler.lock);
+  unlock ();
   finish (session);
 
   G_OBJECT_CLASS (gst_pyroscope_tracer_parent_class)->dispose (object);

@@ -68,18 +68,9 @@ write_without_signals (const gchar *line, gsize length)
   pthread_sigmask (SIG_SETMASK, &old, NULL);
 }
 
-void
-pyro_log_user (GstDebugLevel level, const gchar *format, ...)
+static void
+say (GstDebugLevel level, const gchar *message)
 {
-  g_autofree gchar *message = NULL;
-  va_list args;
-
-  pyro_log_init ();
-
-  va_start (args, format);
-  message = g_strdup_vprintf (format, args);
-  va_end (args);
-
   GST_CAT_LEVEL_LOG (pyro_debug, level, NULL, "%s", message);
 
 #ifndef GST_DISABLE_GST_DEBUG
@@ -94,4 +85,57 @@ pyro_log_user (GstDebugLevel level, const gchar *format, ...)
 
     write_without_signals (line, strlen (line));
   }
+}
+
+/* messages that wait */
+
+typedef struct {
+  GstDebugLevel level;
+  gchar *text;
+} Message;
+
+static __thread GQueue *held __attribute__ ((tls_model ("initial-exec")));
+
+void
+pyro_log_hold (void)
+{
+  if (held == NULL)
+    held = g_queue_new ();
+}
+
+void
+pyro_log_release (void)
+{
+  GQueue *messages = g_steal_pointer (&held);
+  Message *message;
+
+  if (messages == NULL)
+    return;
+  while ((message = g_queue_pop_head (messages)) != NULL) {
+    say (message->level, message->text);
+    g_free (message->text);
+    g_free (message);
+  }
+  g_queue_free (messages);
+}
+
+void
+pyro_log_user (GstDebugLevel level, const gchar *format, ...)
+{
+  gchar *text;
+  va_list args;
+
+  pyro_log_init ();
+  va_start (args, format);
+  text = g_strdup_vprintf (format, args);
+  va_end (args);
+  if (held != NULL) {
+    Message *message = g_new (Message, 1);
+
+    *message = (Message){ level, text };
+    g_queue_push_tail (held, message);
+    return;
+  }
+  say (level, text);
+  g_free (text);
 }

@@ -26,4 +26,11 @@ void pyro_log_init (void);
 void pyro_log_user (GstDebugLevel level, const gchar *format, ...)
     G_GNUC_PRINTF (2, 3);
 
+/* The application may have given GStreamer a function of its own for the log,
+ * which takes locks (Python's), and may call us with them. So nothing is logged
+ * with a lock of ours that others wait for: what this thread has to say after
+ * pyro_log_hold() waits until pyro_log_release(), behind the unlocking. */
+void pyro_log_hold (void);
+void pyro_log_release (void);
+
 G_END_DECLS

@@ -233,8 +233,10 @@ pyro_interposition_begin (void)
     pyro_libraries_refresh (TRUE);
     __atomic_store_n (&is_complete, TRUE, __ATOMIC_RELEASE);
   }
-  GST_INFO ("watching how threads are made: %" G_GINT64_FORMAT " us to begin",
-            pyro_clock_monotonic () - start);
+  pyro_log_user (GST_LEVEL_INFO,
+                 "watching how threads are made: %" G_GINT64_FORMAT
+                 " us to begin",
+                 pyro_clock_monotonic () - start);
 }
 
 /* Whether FILE was in the list, to which it is added; where two have one place,

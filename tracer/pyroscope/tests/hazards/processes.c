@@ -243,6 +243,60 @@ fork_storm (void)
   load_stop ();
 }
 
+/* Like the lock of a language's interpreter: whoever forks has it, and so has
+ * the function that GStreamer's log goes to. */
+static GMutex interpreter;
+static pthread_t player;
+static int player_logs;
+
+static void
+log_in_interpreter (GstDebugCategory *category, GstDebugLevel level,
+                    const gchar *file, const gchar *function, gint line,
+                    GObject *object, GstDebugMessage *message, gpointer data)
+{
+  if (strcmp (gst_debug_category_get_name (category), "pyroscope") != 0)
+    return;
+  if (pthread_equal (pthread_self (), player))
+    __atomic_store_n (&player_logs, 1, __ATOMIC_RELEASE);
+  g_mutex_lock (&interpreter);
+  g_mutex_unlock (&interpreter);
+}
+
+static void *
+start_playing (void *data)
+{
+  player = pthread_self ();
+  load_start ();
+  return NULL;
+}
+
+static void
+forks_in_an_interpreter (void)
+{
+  pthread_t thread;
+  pid_t child;
+  int status;
+
+  gst_debug_remove_log_function (NULL);
+  gst_debug_add_log_function (log_in_interpreter, NULL, NULL);
+  gst_debug_set_threshold_for_name ("pyroscope", GST_LEVEL_LOG);
+  g_mutex_lock (&interpreter);
+  REQUIRE (pthread_create (&thread, NULL, start_playing, NULL) == 0);
+  for (int i = 0; i < 50 && !__atomic_load_n (&player_logs, __ATOMIC_ACQUIRE);
+       i++)
+    usleep (10000);
+  child = fork ();
+  REQUIRE (child >= 0);
+  if (child == 0)
+    _exit (0);
+  REQUIRE (waitpid (child, &status, 0) == child && status == 0);
+  g_mutex_unlock (&interpreter);
+  pthread_join (thread, NULL);
+  while (time_is_left ())
+    burn_ms (10);
+  load_stop ();
+}
+
 const Hazard process_hazards[] = {
   { "child-plays", child_plays, NULL },
   { "child-quits", child_quits, NULL },
@@ -252,5 +306,6 @@ const Hazard process_hazards[] = {
   { "makes-children", makes_children, NULL },
   { "becomes-another", becomes_another, NULL },
   { "fork-storm", fork_storm, NULL },
+  { "forks-in-an-interpreter", forks_in_an_interpreter, NULL },
   { NULL, NULL, NULL },
 };

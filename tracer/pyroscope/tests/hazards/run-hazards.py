@@ -79,6 +79,7 @@ CASES = {
     "makes-children": 1,
     "becomes-another": 0,
     "fork-storm": 1,
+    "forks-in-an-interpreter": 1,
     "loads-and-unloads": 1,
     "library-replaced": 1,
     "library-truncated": 1,
