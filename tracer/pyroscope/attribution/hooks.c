@@ -8,6 +8,7 @@
 
 #include "interposition.h"
 #include "node-stack.h"
+#include "plugin-loading.h"
 #include "workers.h"
 
 /* The types of the hooks are in no installed header; arguments that are not
@@ -490,8 +491,10 @@ void
 pyro_hooks_prepare (gboolean thread_owners)
 {
   __atomic_store_n (&owners_wanted, thread_owners, __ATOMIC_RELAXED);
-  if (thread_owners)
-    pyro_interposition_begin ();
+  if (!thread_owners)
+    return;
+  pyro_plugin_loading_prepare ();
+  pyro_interposition_begin ();
   if (!pyro_interposition_is_complete ())
     __atomic_fetch_or (&life_wanted, WANTED_TO_COMPLETE, __ATOMIC_SEQ_CST);
 }

@@ -292,8 +292,12 @@ rewrite_slot (Pass *pass, const PyroDynamicSection *section, gpointer *slot,
 static gboolean
 may_import (const PyroDynamicSection *section, const PyroImport *import)
 {
-  return import->importer == NULL
-         || (!section->has_run_path && section->soname != 0
+  if (import->importer == NULL)
+    return TRUE;
+  if (section->has_run_path)
+    return FALSE;
+  return import->importer[0] == '\0'
+         || (section->soname != 0
              && g_str_has_prefix (
                  pyro_dynamic_section_string (section, section->soname),
                  import->importer));

@@ -25,9 +25,9 @@ typedef struct {
   const gchar *name; /* of the symbol */
   gpointer original; /* what our own module has got for it */
   gpointer wrapper;
-  /* If it is set: only in the library of this name (the beginning of its
-   * SONAME), and only if that has no run path, which a call from elsewhere
-   * would not follow. */
+  /* If it is set: only in modules that have no run path, which a call from
+   * elsewhere would not follow; and only in the library of this name (the
+   * beginning of its SONAME), if it is not "". The first one that fits. */
   const gchar *importer;
 } PyroImport;
 

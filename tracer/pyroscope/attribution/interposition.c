@@ -4,6 +4,7 @@
 
 #include <dlfcn.h>
 #include <errno.h>
+#include <link.h>
 #include <pthread.h>
 #include <string.h>
 
@@ -15,7 +16,10 @@
 #include "live-elements.h"
 #include "log.h"
 #include "module-set.h"
+#include "node-stack.h"
+#include "owners.h"
 #include "own-thread.h"
+#include "plugin-loading.h"
 #include "pools.h"
 #include "unwinding/unloads.h"
 #include "unwinding/loader.h"
@@ -27,6 +31,7 @@ static gint begun;
 static gint is_complete; /* what there was at the beginning is done */
 
 static void *wrapped_dlopen (const char *file, int mode);
+static void *wrapped_dlopen_of_plugin (const char *file, int mode);
 
 #define MAX_ADDED 40
 #define STACK_SIZE (128 * 1024)
@@ -47,18 +52,9 @@ static const PyroImport own_imports[] = {
   IMPORT (g_thread_pool_free, pyro_pools_free),
   IMPORT (dlclose, pyro_unloads_close),
 #undef IMPORT
-#define DLOPEN_OF(library)                                        \
-  {                                                               \
-    "dlopen", (gpointer)dlopen, (gpointer)wrapped_dlopen, library \
-  }
-  DLOPEN_OF ("libgmodule-2.0.so"),
-  /* Mesa's drivers make threads as soon as they are loaded. */
-  DLOPEN_OF ("libEGL.so"),
-  DLOPEN_OF ("libGLX.so"),
-  DLOPEN_OF ("libEGL_mesa.so"),
-  DLOPEN_OF ("libGLX_mesa.so"),
-  DLOPEN_OF ("libgbm.so"),
-#undef DLOPEN_OF
+  { "dlopen", (gpointer)dlopen, (gpointer)wrapped_dlopen_of_plugin,
+    "libgmodule-2.0.so" },
+  { "dlopen", (gpointer)dlopen, (gpointer)wrapped_dlopen, "" },
 };
 
 static struct {
@@ -163,28 +159,77 @@ look_at (const PyroModuleSet *set)
   pyro_libraries_add (set);
 }
 
+/* Whose threads those are that a library's constructors make: as if the caller
+ * of dlopen(), at PC, had made them itself. */
+static guint64
+find_loader (gpointer pc)
+{
+  guint generation = pyro_workers_get_generation ();
+  const PyroNodeStack *stack = pyro_own_node_stack;
+
+  return generation != 0 && stack != NULL && stack->generation == generation
+             ? pyro_owners_find (pyro_node_stack_get_label (stack), pc, NULL)
+             : 0;
+}
+
+static void
+set_loader (void *handle, guint64 begin, gpointer pc)
+{
+  const struct link_map *map = NULL;
+  guint64 loader = find_loader (pc);
+
+  if (loader != 0 && dlinfo (handle, RTLD_DI_LINKMAP, &map) == 0 && map != NULL)
+    pyro_libraries_set_loader ((guintptr)map->l_ld, begin, loader);
+}
+
 /* Its caller waits for the loader's lock anyway, and may make threads of the
  * new library at once, so that nothing of that is left to others. All else is
  * the collector's. */
 static void *
-wrapped_dlopen (const char *file, int mode)
+open_library (const char *file, int mode, gpointer pc)
 {
   int saved_errno = errno;
   PyroModuleSet set;
   guint64 begin;
   void *handle;
 
-  if (!__atomic_load_n (&begun, __ATOMIC_ACQUIRE))
-    return dlopen (file, mode);
   begin = pyro_module_set_begin ();
   errno = saved_errno;
   handle = dlopen (file, mode);
   if (handle != NULL) {
     saved_errno = errno;
-    if (pyro_module_set_newest (&set, begin))
+    if (pyro_module_set_newest (&set, begin)) {
       look_at (&set);
+      set_loader (handle, begin, pc);
+    }
     errno = saved_errno;
   }
+  return handle;
+}
+
+/* Where the caller's module has no run path, it makes no difference that we
+ * call dlopen() in its place. */
+static void *
+wrapped_dlopen (const char *file, int mode)
+{
+  return __atomic_load_n (&begun, __ATOMIC_ACQUIRE)
+             ? open_library (file, mode, __builtin_return_address (0))
+             : dlopen (file, mode);
+}
+
+static void *
+wrapped_dlopen_of_plugin (const char *file, int mode)
+{
+  int saved_errno = errno;
+  gboolean is_noted = pyro_plugin_loading_begin ();
+  void *handle;
+
+  errno = saved_errno;
+  handle = wrapped_dlopen (file, mode);
+  saved_errno = errno;
+  if (is_noted)
+    pyro_plugin_loading_end ();
+  errno = saved_errno;
   return handle;
 }
 

@@ -11,6 +11,9 @@
 
 #define BITS 64
 
+/* Of a library that makes threads for others, too, as a loader. */
+#define NOBODY G_MAXUINT64
+
 /* A table that others have replaced meanwhile is made anew so often. */
 #define MAX_TRIES 16
 
@@ -432,4 +435,45 @@ pyro_libraries_links (const PyroLibraries *libraries,
   return get_closure (libraries, get_index (libraries, library))[at / BITS]
              >> at % BITS
          & 1;
+}
+
+void
+pyro_libraries_set_loader (guintptr address, guint64 begin, guint64 loader)
+{
+  const PyroLibraries *libraries = pyro_libraries_enter ();
+  gint64 index = libraries != NULL
+                     ? pyro_library_list_find (&libraries->list, address)
+                     : -1;
+
+  if (index >= 0) {
+    const guint64 *set = get_closure (libraries, (gsize)index);
+
+    for (guint i = 0; i < libraries->list.n; i++) {
+      PyroLibraryModule *module = libraries->list.modules[i];
+      guint64 before = 0;
+
+      if ((set[i / BITS] >> i % BITS & 1) && module->adds > begin)
+        __atomic_compare_exchange_n (&module->loader, &before, loader, FALSE,
+                                     __ATOMIC_RELAXED, __ATOMIC_RELAXED);
+    }
+  }
+  pyro_libraries_leave ();
+}
+
+guint64
+pyro_libraries_get_loader (const PyroLibrary *library)
+{
+  guint64 loader
+      = __atomic_load_n (&module_of (library)->loader, __ATOMIC_RELAXED);
+
+  return loader != NOBODY ? loader : 0;
+}
+
+void
+pyro_libraries_note_owner (const PyroLibrary *library, guint64 owner)
+{
+  PyroLibraryModule *module = module_of (library);
+
+  if (__atomic_load_n (&module->loader, __ATOMIC_RELAXED) != owner)
+    __atomic_store_n (&module->loader, NOBODY, __ATOMIC_RELAXED);
 }

@@ -63,6 +63,19 @@ gboolean pyro_libraries_links (const PyroLibraries *libraries,
                                const PyroLibrary *library,
                                const PyroLibrary *other, gboolean directly);
 
+/* The library that ADDRESS is in, and those that it needs and that came with
+ * it, after the loader had added BEGIN modules (module-set.h), were loaded for
+ * the element of the label word LOADER: threads that their constructors make
+ * are its own. */
+void
+pyro_libraries_set_loader (guintptr address, guint64 begin, guint64 loader);
+
+/* That label word; 0: not known, or it makes threads for others, too. */
+guint64 pyro_libraries_get_loader (const PyroLibrary *library);
+
+/* A thread of LIBRARY's has this owner's label word, or 0. */
+void pyro_libraries_note_owner (const PyroLibrary *library, guint64 owner);
+
 /* The name of the file at PATH, as in PyroLibrary: the same pointer for the
  * same name. Waits for nobody. */
 const gchar *pyro_library_name (const gchar *path);

@@ -171,7 +171,8 @@ find_kind (const gchar *name)
 
 /* A record of a module that is not known. Returns where it ends. */
 static const guint8 *
-read_module (const Record *record, const guint8 *at, PyroLibraryModule **result)
+read_module (const Record *record, const guint8 *at, guint64 adds,
+             PyroLibraryModule **result)
 {
   const gchar *path = (const gchar *)at;
   const gchar *soname = next_string (path);
@@ -187,6 +188,7 @@ read_module (const Record *record, const guint8 *at, PyroLibraryModule **result)
   module->library.name = pyro_library_name (path);
   module->library.kind = find_kind (module->library.name);
   module->mark = record->mark;
+  module->adds = adds;
   if (*soname != '\0')
     module->soname = pyro_library_name (soname);
   for (text = needed; *text != '\0'; text = next_string (text))
@@ -218,7 +220,7 @@ read_records (PyroLibraryList *list, const guint8 *at, const Arena *arena)
     memcpy (&record, at, sizeof record);
     at += sizeof record;
     if (record.known < 0)
-      at = read_module (&record, at, &module);
+      at = read_module (&record, at, arena->adds, &module);
     else
       module = g_atomic_rc_box_acquire (arena->before->modules[record.known]);
     g_ptr_array_add (modules, module);

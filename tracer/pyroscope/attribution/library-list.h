@@ -17,7 +17,8 @@ typedef struct {
   PyroLibrary library; /* the first member */
   PyroModuleMark mark;
   const gchar *soname; /* as pyro_library_name(), or NULL */
-  guint64 loader;      /* atomic; see pyro_libraries_add() */
+  guint64 adds;        /* of the loader, when it was read */
+  guint64 loader;      /* atomic; see pyro_libraries_set_loader() */
   guint n_needed;
   const gchar *needed[]; /* as pyro_library_name() */
 } PyroLibraryModule;

@@ -13,6 +13,8 @@
 __thread PyroNodeStack *pyro_own_node_stack
     __attribute__ ((tls_model ("initial-exec")));
 
+guint64 pyro_loading_label;
+
 static pthread_key_t exit_key;
 static pthread_once_t exit_key_once = PTHREAD_ONCE_INIT;
 

@@ -27,6 +27,7 @@ typedef enum {
   PYRO_HOOK_QUERY,
   PYRO_HOOK_STATE,
   PYRO_HOOK_MESSAGE,
+  PYRO_HOOK_LOADING, /* of a plugin: dlopen() */
 } PyroHookKind;
 
 /* Deeper nesting counts, but nobody is named for it. A chain of 1000 elements
@@ -170,12 +171,20 @@ pyro_node_stack_label_at (const PyroNodeStack *stack, guint depth)
   return depth > 0 ? stack->entries[depth - 1].label : stack->base;
 }
 
-/* The label word of this thread, as far as it is certain. */
+/* The label word of a thread that loads a plugin; 0: not known yet. */
+extern guint64 pyro_loading_label;
+
+/* The label word of this thread, as far as it is certain: whose threads and
+ * tasks those are that it makes. While it loads a plugin, nobody's. */
 static inline guint64
 pyro_node_stack_get_label (const PyroNodeStack *stack)
 {
-  return pyro_label_fallback_apply (&stack->announcement.fallback,
-                                    stack->label);
+  guint64 label
+      = pyro_label_fallback_apply (&stack->announcement.fallback, stack->label);
+
+  return label != __atomic_load_n (&pyro_loading_label, __ATOMIC_RELAXED)
+             ? label
+             : 0;
 }
 
 /* The end of the call that is on top may not be reported: it counts where the

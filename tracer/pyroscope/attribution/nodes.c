@@ -509,6 +509,23 @@ pyro_nodes_ref (guint32 node)
   return names;
 }
 
+guint64
+pyro_nodes_make_lasting (const gchar *name)
+{
+  const PyroNode names = { .pipeline = "",
+                           .path = (gchar *)name,
+                           .element = (gchar *)name,
+                           .factory = "",
+                           .library = "" };
+  guint32 node;
+
+  lock ();
+  node = pyro_node_table_intern (&names);
+  pyro_node_table_use (node);
+  unlock ();
+  return pyro_label_word (node, PYRO_ATTRIBUTION_EXACT);
+}
+
 const gchar *
 pyro_nodes_get_library (guint32 node)
 {

@@ -76,6 +76,10 @@ guint64 pyro_nodes_try_settle (guint64 word);
  * full) Waits for the registry's lock. */
 const PyroNode *pyro_nodes_ref (guint32 node);
 
+/* The label word of what is no element, but has a NAME in an element's place;
+ * it is known as long as the process. Waits for the registry's lock. */
+guint64 pyro_nodes_make_lasting (const gchar *name);
+
 /* The name of its plugin's library, interned, or "". Lock-free. */
 const gchar *pyro_nodes_get_library (guint32 node);
 

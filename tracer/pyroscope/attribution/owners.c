@@ -271,8 +271,14 @@ pyro_owners_find (guint64 creator, gpointer start_routine, gpointer argument)
   /* 0: that is not known at this moment, and the stack alone can tell. */
   creator = pyro_nodes_try_settle (creator);
   libraries = pyro_libraries_enter ();
-  if (libraries != NULL)
+  if (libraries != NULL) {
+    const PyroLibrary *start
+        = pyro_libraries_find (libraries, (guintptr)start_routine);
+
     owner = find_owner (libraries, creator, start_routine, argument);
+    if (start != NULL)
+      pyro_libraries_note_owner (start, owner);
+  }
   pyro_libraries_leave ();
   return owner;
 }
@@ -408,7 +414,11 @@ pyro_owners_guess (const guintptr *pcs, guint n_pcs)
 
   if (libraries != NULL)
     start = find_sampled_start (libraries, pcs, n_pcs);
+  /* Its creation was not seen: its library's constructor made it, before
+   * dlopen() returned. */
   if (start != NULL && start->kind == PYRO_LIBRARY_PLAIN)
+    label = pyro_libraries_get_loader (start);
+  if (label == 0 && start != NULL && start->kind == PYRO_LIBRARY_PLAIN)
     label = guess_by_start (libraries, start);
   pyro_libraries_leave ();
   return label;

@@ -44,7 +44,8 @@ guint64 pyro_owners_check_task (guint64 label, gpointer func);
 gboolean pyro_owners_is_library (gpointer start, gpointer argument);
 
 /* The label word of a thread whose creation was not seen, from a sampled stack
- * that is complete (PCS, leaf first): that of the only live element whose
+ * that is complete (PCS, leaf first): that of the element for which the library
+ * of its start routine was loaded; else that of the only live element whose
  * plugin directly links the library of its start routine; else 0. */
 guint64 pyro_owners_guess (const guintptr *pcs, guint n_pcs);
 
