@@ -102,8 +102,10 @@ play (void *data)
   while (time_is_left ())
     usleep (10000);
   load_stop ();
-  /* The delivery's thread comes with the first profile. */
-  for (int i = 0; i < 500 && n < n_own; i++) {
+  /* The delivery's thread comes with the first profile; at the start there are
+   * two more, one after the other, by which the collector learns what the C
+   * library keeps of a thread. */
+  for (int i = 0; i < 500 && n != n_own; i++) {
     usleep (10000);
     n = check_all_own ();
   }
