@@ -5,8 +5,7 @@
 
 #include "frame-buffer.h"
 #include "frame.h"
-
-#define MAX_STEPS 4096
+#include "step.h"
 
 /* Code without frame pointers may hold anything in the register: every read
  * is checked against the stack, and each record has to be above the last. */
@@ -20,7 +19,7 @@ pyro_unwind_by_frame_pointers (const PyroUnwindSources *sources,
   PyroFrameBuffer buffer;
   uintptr_t fp = regs->fp;
   uintptr_t lowest = regs->sp;
-  unsigned steps;
+  int budget = PYRO_BUDGET;
 
   walk->rescued = false;
   walk->end = PYRO_STACK_TOO_DEEP;
@@ -33,7 +32,7 @@ pyro_unwind_by_frame_pointers (const PyroUnwindSources *sources,
   }
   /* A register that may hold anything proves no frame. */
   pyro_stack_forgo_reach (&readable);
-  for (steps = 0; steps < MAX_STEPS; steps++) {
+  while (budget > 0) {
     uintptr_t next, ra;
 
     /* Both ABIs mark the outermost frame by a zero frame pointer. */
@@ -58,6 +57,7 @@ pyro_unwind_by_frame_pointers (const PyroUnwindSources *sources,
       break;
     }
     pyro_frame_buffer_add (&buffer, ra);
+    budget -= pyro_step_cost (lowest, fp);
     lowest = fp + 2 * sizeof (uintptr_t);
     fp = next;
   }

@@ -361,11 +361,12 @@ pyro_step_to_end (const PyroUnwindSources *sources, PyroFrame *frame,
                   int *budget)
 {
   while (*budget > 0) {
-    uint32_t rule = find_rule_by_history (
-        sources, history, pc_to_look_up (frame), frame->regs.sp, budget);
+    uintptr_t sp = frame->regs.sp;
+    uint32_t rule = find_rule_by_history (sources, history,
+                                          pc_to_look_up (frame), sp, budget);
     PyroStackEnd end = step (sources, rule, frame);
 
-    *budget -= PYRO_COST_STEP;
+    *budget -= pyro_step_cost (sp, frame->regs.sp);
     if (end != GO_ON)
       return end;
     pyro_frame_buffer_add (buffer, frame->regs.pc + frame->exact);

@@ -22,6 +22,10 @@
 #define PYRO_COST_STEP 1
 /* On top of that: lines of tables that nobody has read. */
 #define PYRO_COST_LOOK_UP 24
+/* And where the next frame is so far up the stack that its words are in no
+ * cache and are not fetched ahead. */
+#define PYRO_COST_FAR 1
+#define PYRO_FAR_BYTES ((uintptr_t)3 * PYRO_CACHE_LINE)
 /* A word that a rescue looks at. */
 #define PYRO_COST_WORD 1
 
@@ -39,6 +43,13 @@ PyroStackEnd pyro_step_to_end (const PyroUnwindSources *sources,
 /* The rule for PC out of the tables, whatever was remembered. Here for its
  * address: it is asked for before a walk begins. */
 uint32_t pyro_step_look_up (const PyroUnwindSources *sources, uintptr_t pc);
+
+/* What a step from the frame at SP to the one at NEXT costs. */
+static inline int
+pyro_step_cost (uintptr_t sp, uintptr_t next)
+{
+  return PYRO_COST_STEP + (next - sp >= PYRO_FAR_BYTES ? PYRO_COST_FAR : 0);
+}
 
 static inline void
 pyro_prefetch (const void *from, size_t size)

@@ -6,6 +6,7 @@
 
 #include "made-up-stack.h"
 #include "memory-map-layout.h"
+#include "step.h"
 
 #define PAGE ((gsize)4096)
 
@@ -320,6 +321,36 @@ test_bounded (Fixture *f, gconstpointer data)
   g_assert_cmpuint (f->walk.depth, ==, PYRO_MAX_FRAMES);
   g_assert_cmpuint (f->walk.omitted, >, 2500);
   g_aligned_free (words);
+}
+
+/* A frame far from the one before costs more: the words of a stack are fetched
+ * from memory then. */
+static void
+test_far_frames (Fixture *f, gconstpointer data)
+{
+  const guint n = 2500, n_words = 2 * PYRO_FAR_BYTES / 8;
+  guint64 *words = g_aligned_alloc0 (n * n_words, sizeof (guint64), 16);
+  PyroUnwindCache *cache = g_new0 (PyroUnwindCache, 1);
+
+  f->sources.cache = cache;
+  f->regs.pc = BY_FP + 8;
+  f->regs.sp = f->stack.low = (uintptr_t)words;
+  f->stack.high = (uintptr_t)(words + n * n_words);
+  f->regs.fp = (uintptr_t)(words + 2);
+  for (guint i = 0; i + 1 < n; i++) {
+    words[i * n_words + 2] = (uintptr_t)(words + (i + 1) * n_words + 2);
+    words[i * n_words + 3] = BY_FP + 8;
+  }
+  walk (f, PYRO_MAX_FRAMES);
+  g_assert_cmpint (f->walk.end, ==, PYRO_STACK_TOO_DEEP);
+  g_assert_cmpuint (f->walk.depth + f->walk.omitted, >, PYRO_BUDGET / 2 - 100);
+  g_assert_cmpuint (f->walk.depth + f->walk.omitted, <=, PYRO_BUDGET / 2 + 1);
+  pyro_unwind_by_frame_pointers (NULL, &f->regs, &f->stack, f->pcs,
+                                 PYRO_MAX_FRAMES, &f->walk);
+  g_assert_cmpint (f->walk.end, ==, PYRO_STACK_TOO_DEEP);
+  g_assert_cmpuint (f->walk.depth + f->walk.omitted, <=, PYRO_BUDGET / 2 + 2);
+  g_aligned_free (words);
+  g_free (cache);
 }
 
 static void
@@ -699,6 +730,7 @@ main (int argc, char **argv)
   ADD ("/walk/a-deep-stack-keeps-leaf-and-root", test_deep);
   ADD ("/walk/small-buffers-are-filled-and-no-more", test_small_buffers);
   ADD ("/walk/an-endless-stack-is-given-up", test_bounded);
+  ADD ("/walk/frames-that-are-far-away-count-twice", test_far_frames);
   ADD ("/walk/a-copy-of-a-stack-is-walked-alike", test_copy);
   ADD ("/walk/the-cache-follows-the-tables", test_cache);
   ADD ("/walk/what-is-remembered-changes-nothing", test_history);
