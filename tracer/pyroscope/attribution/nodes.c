@@ -4,8 +4,7 @@
 
 #include <string.h>
 
-/* Of names that are copied while their object is locked. GStreamer's own are
- * shorter; a longer one is allocated. */
+/* GStreamer's own names are shorter; a longer one is allocated. */
 #define NAME_SIZE 128
 
 /* Questions whose answers are kept for the collector, who comes every 20 ms to
@@ -56,15 +55,36 @@ static struct {
 
 /* looking at objects */
 
-/* OBJECT is locked. Returns COPY, or a longer one to be freed. */
-static const gchar *
-copy_name (GstObject *object, gchar copy[NAME_SIZE])
+/* Copies at most SIZE bytes of the object's name into COPY. Returns how many it
+ * has with its zero; 0: it cannot be read now. */
+static gsize
+try_copy_name (GstObject *object, gchar *copy, gsize size)
 {
-  const gchar *name = GST_OBJECT_NAME (object);
+  gsize needed = 0;
 
-  if (name == NULL)
-    return NULL;
-  return g_strlcpy (copy, name, NAME_SIZE) < NAME_SIZE ? copy : g_strdup (name);
+  if (!g_mutex_trylock (GST_OBJECT_GET_LOCK (object)))
+    return 0;
+  if (GST_OBJECT_NAME (object) != NULL)
+    needed = g_strlcpy (copy, GST_OBJECT_NAME (object), size) + 1;
+  GST_OBJECT_UNLOCK (object);
+  return needed;
+}
+
+/* Returns COPY, or a longer one to be freed; NULL: it cannot be read now. The
+ * allocator is not called with the object's lock: it may have locks, too. */
+static const gchar *
+read_name (GstObject *object, gchar copy[NAME_SIZE])
+{
+  gsize size = try_copy_name (object, copy, NAME_SIZE);
+  gchar *longer;
+
+  if (size <= NAME_SIZE)
+    return size > 0 ? copy : NULL;
+  longer = g_malloc (size);
+  if (try_copy_name (object, longer, size) == size)
+    return longer;
+  g_free (longer);
+  return NULL;
 }
 
 static PyroObjectKind
@@ -104,10 +124,7 @@ look_at_element (PyroElementView *view, GstElement *element,
   view->parent
       = __atomic_load_n (&GST_OBJECT_PARENT (object), __ATOMIC_ACQUIRE);
   look_at_factory (view, element);
-  if (!g_mutex_trylock (GST_OBJECT_GET_LOCK (object)))
-    return;
-  view->name = copy_name (object, name);
-  GST_OBJECT_UNLOCK (object);
+  view->name = read_name (object, name);
 }
 
 static void

@@ -318,6 +318,58 @@ test_too_many_questions (void)
   gst_object_unref (element);
 }
 
+/* An allocator may have locks of its own, and whoever has those may wait for
+ * the object's. */
+static GstObject *watched;
+static guint n_watched;
+
+static void
+watch (void)
+{
+  if (watched == NULL)
+    return;
+  n_watched++;
+  g_assert_true (g_mutex_trylock (GST_OBJECT_GET_LOCK (watched)));
+  GST_OBJECT_UNLOCK (watched);
+}
+
+/* The linker would rename what GLib's own libraries refer to as well. */
+#define WRAPPER __attribute__ ((visibility ("default")))
+
+gchar *__real_g_strdup (const gchar *string);
+WRAPPER gchar *__wrap_g_strdup (const gchar *string);
+gpointer __real_g_malloc (gsize size);
+WRAPPER gpointer __wrap_g_malloc (gsize size);
+
+gchar *
+__wrap_g_strdup (const gchar *string)
+{
+  watch ();
+  return __real_g_strdup (string);
+}
+
+gpointer
+__wrap_g_malloc (gsize size)
+{
+  watch ();
+  return __real_g_malloc (size);
+}
+
+static void
+test_allocator (void)
+{
+  g_autofree gchar *name = g_strnfill (1000, 'n');
+  GstElement *element
+      = gst_object_ref_sink (gst_element_factory_make ("identity", name));
+
+  watched = GST_OBJECT (element);
+  pyro_nodes_resolve_element (element);
+  watched = NULL;
+  g_assert_cmpuint (n_watched, >, 0);
+  g_assert_cmpstr (path_of (pyro_nodes_resolve_element (element)), ==, name);
+  gst_object_unref (element);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -332,6 +384,7 @@ main (int argc, char **argv)
        test_pads_are_used_by_who_has_the_lock);
   ADD ("hooks-do-not-wait-for-the-registry", test_registry_is_locked);
   ADD ("long-names-are-kept-whole", test_long_names);
+  ADD ("nothing-is-allocated-with-an-objects-lock", test_allocator);
   ADD ("questions-are-bounded", test_too_many_questions);
 #undef ADD
   return g_test_run ();
