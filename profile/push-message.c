@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "profile/push-message.h"
 
+#include "profile/gzip.h"
 #include "profile/push.pb-c.h"
+
+#define MAX_PROFILE_BYTES ((gsize)256 * 1024 * 1024)
 
 GBytes *
 pyro_push_request_encode (const PyroLabel *series, guint n_series,
@@ -49,4 +52,26 @@ pyro_push_request_encode (const PyroLabel *series, guint n_series,
   data = g_malloc (size);
   push__v1__push_request__pack (&request, data);
   return g_bytes_new_take (data, size);
+}
+
+gboolean
+pyro_push_request_is_whole (GBytes *request)
+{
+  Push__V1__PushRequest *message = push__v1__push_request__unpack (
+      NULL, g_bytes_get_size (request), g_bytes_get_data (request, NULL));
+  gboolean whole = FALSE;
+
+  if (message != NULL && message->n_series == 1
+      && message->series[0]->n_samples == 1) {
+    const ProtobufCBinaryData *raw
+        = &message->series[0]->samples[0]->raw_profile;
+    g_autoptr (GBytes) packed = g_bytes_new_static (raw->data, raw->len);
+    g_autoptr (GBytes) plain
+        = pyro_gunzip (packed, MAX_PROFILE_BYTES, NULL);
+
+    whole = plain != NULL;
+  }
+  if (message != NULL)
+    push__v1__push_request__free_unpacked (message, NULL);
+  return whole;
 }

@@ -20,4 +20,8 @@ G_BEGIN_DECLS
 GBytes *pyro_push_request_encode (const PyroLabel *series, guint n_series,
                                   GBytes *pprof, const gchar *id);
 
+/* Whether REQUEST is one as this makes it, with a gzipped profile, to its last
+ * byte. */
+gboolean pyro_push_request_is_whole (GBytes *request);
+
 G_END_DECLS

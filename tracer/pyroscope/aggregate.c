@@ -73,6 +73,22 @@ pyro_aggregate_free (PyroAggregate *aggregate)
   g_free (aggregate);
 }
 
+gsize
+pyro_aggregate_get_size (const PyroAggregate *aggregate)
+{
+  /* What the heap and the table add to an entry. */
+  const gsize overhead = 48;
+  gsize size = 0;
+  GHashTableIter iter;
+  gpointer key;
+
+  g_hash_table_iter_init (&iter, aggregate->entries);
+  while (g_hash_table_iter_next (&iter, &key, NULL))
+    size += sizeof (PyroAggregateEntry) + overhead
+            + ((const PyroAggregateEntry *)key)->n_frames * sizeof (PyroFrame);
+  return size;
+}
+
 /* Room for an entry of the largest size, to look up with. */
 typedef union {
   PyroAggregateEntry entry;

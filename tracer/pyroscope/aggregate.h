@@ -64,6 +64,9 @@ typedef struct {
 PyroAggregate *pyro_aggregate_new (void);
 void pyro_aggregate_free (PyroAggregate *aggregate);
 
+/* Bytes of memory that it takes, about. */
+gsize pyro_aggregate_get_size (const PyroAggregate *aggregate);
+
 /* LABEL: what is known of SAMPLE's thread, instead of the sample's own. */
 void pyro_aggregate_add_sample (PyroAggregate *aggregate, PyroModules *modules,
                                 const PyroThreadInfo *thread,

@@ -23,6 +23,7 @@
 #include "gstpyroscopetracer.h"
 
 #include <pthread.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "at-exit.h"
@@ -38,6 +39,7 @@
 
 enum {
   PROP_0,
+  PROP_PARAMS,
   PROP_SETTINGS, /* the first of the table's */
 };
 
@@ -47,6 +49,8 @@ static guint signals[N_SIGNALS];
 
 struct _GstPyroscopeTracer {
   GstTracer parent;
+
+  gchar *params; /* until they are read: a secret may be in them */
 
   /* Under profiler.lock. */
   PyroSettings *settings;
@@ -158,13 +162,18 @@ finish (PyroSession *session)
       " intervals, %" G_GUINT64_FORMAT " dropped, %" G_GUINT64_FORMAT
       " truncated, %" G_GUINT64_FORMAT
       " ns that clocks cannot have counted; profiles: %" G_GUINT64_FORMAT
-      " pushed, %" G_GUINT64_FORMAT " not pushed, %" G_GUINT64_FORMAT
-      " captured, %" G_GUINT64_FORMAT " not written, %" G_GUINT64_FORMAT
-      " discarded",
+      " pushed (%" G_GUINT64_FORMAT " in parts, %" G_GUINT64_FORMAT
+      " requests sent again), %" G_GUINT64_FORMAT " refused, %" G_GUINT64_FORMAT
+      " dropped for size or age, %" G_GUINT64_FORMAT " lost, %" G_GUINT64_FORMAT
+      " kept in the spool, %" G_GUINT64_FORMAT
+      " sent by another process; %" G_GUINT64_FORMAT
+      " captured, %" G_GUINT64_FORMAT " not written",
       stats.samples, stats.intervals, stats.dropped, stats.truncated,
-      stats.impossible_ns, stats.delivery.pushed, stats.delivery.failed,
-      stats.delivery.captured, stats.delivery.write_failed,
-      stats.delivery.discarded);
+      stats.impossible_ns, stats.delivery.pushed, stats.delivery.split,
+      stats.delivery.sent_again, stats.delivery.failed, stats.delivery.dropped,
+      stats.delivery.discarded, stats.delivery.spooled,
+      stats.delivery.elsewhere, stats.delivery.captured,
+      stats.delivery.write_failed);
 }
 
 /* exit() without gst_deinit() is normal life. */
@@ -318,6 +327,10 @@ gst_pyroscope_tracer_set_property (GObject *object, guint id,
 {
   GstPyroscopeTracer *self = GST_PYROSCOPE_TRACER (object);
 
+  if (id == PROP_PARAMS) { /* construct-only */
+    self->params = g_value_dup_string (value);
+    return;
+  }
   lock ();
   if (pyro_settings_set_property (self->settings, id - PROP_SETTINGS, value,
                                   self->messages)
@@ -339,6 +352,10 @@ gst_pyroscope_tracer_get_property (GObject *object, guint id, GValue *value,
 {
   GstPyroscopeTracer *self = GST_PYROSCOPE_TRACER (object);
 
+  if (id == PROP_PARAMS) {
+    g_value_set_string (value, NULL);
+    return;
+  }
   lock ();
   if (!pyro_settings_get_property (self->settings, id - PROP_SETTINGS, value))
     G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
@@ -349,16 +366,18 @@ static void
 gst_pyroscope_tracer_constructed (GObject *object)
 {
   GstPyroscopeTracer *self = GST_PYROSCOPE_TRACER (object);
-  g_autofree gchar *params = NULL;
   g_auto (GStrv) environment = g_get_environ ();
   gboolean first;
 
   G_OBJECT_CLASS (gst_pyroscope_tracer_parent_class)->constructed (object);
 
-  g_object_get (self, "params", &params, NULL);
   self->messages = pyro_settings_messages_new ();
   /* The only time that the environment is read: applications change it. */
-  self->settings = pyro_settings_new (params, environment, self->messages);
+  self->settings
+      = pyro_settings_new (self->params, environment, self->messages);
+  if (self->params != NULL)
+    explicit_bzero (self->params, strlen (self->params));
+  g_clear_pointer (&self->params, g_free);
 
   lock ();
   first = profiler.owner == NULL;
@@ -428,6 +447,9 @@ gst_pyroscope_tracer_class_init (GstPyroscopeTracerClass *klass)
   object_class->dispose = gst_pyroscope_tracer_dispose;
   object_class->finalize = gst_pyroscope_tracer_finalize;
 
+  /* What the parent class keeps, anybody may read as long as the process
+   * lives. */
+  g_object_class_override_property (object_class, PROP_PARAMS, "params");
   pyro_settings_install_properties (object_class, PROP_SETTINGS);
 
   /**

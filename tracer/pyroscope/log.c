@@ -68,8 +68,9 @@ write_without_signals (const gchar *line, gsize length)
   pthread_sigmask (SIG_SETMASK, &old, NULL);
 }
 
+/* BEGINNING: of the line on the terminal. */
 static void
-say (GstDebugLevel level, const gchar *message)
+say (GstDebugLevel level, const gchar *beginning, const gchar *message)
 {
   GST_CAT_LEVEL_LOG (pyro_debug, level, NULL, "%s", message);
 
@@ -79,9 +80,8 @@ say (GstDebugLevel level, const gchar *message)
     return;
 #endif
   if (level <= GST_LEVEL_WARNING && stderr_is_still_stderr ()) {
-    g_autofree gchar *line = g_strdup_printf (
-        "gst-pyroscope: %s: %s\n",
-        level == GST_LEVEL_ERROR ? "error" : "warning", message);
+    g_autofree gchar *line
+        = g_strdup_printf ("gst-pyroscope: %s%s\n", beginning, message);
 
     write_without_signals (line, strlen (line));
   }
@@ -91,6 +91,7 @@ say (GstDebugLevel level, const gchar *message)
 
 typedef struct {
   GstDebugLevel level;
+  const gchar *beginning;
   gchar *text;
 } Message;
 
@@ -112,30 +113,47 @@ pyro_log_release (void)
   if (messages == NULL)
     return;
   while ((message = g_queue_pop_head (messages)) != NULL) {
-    say (message->level, message->text);
+    say (message->level, message->beginning, message->text);
     g_free (message->text);
     g_free (message);
   }
   g_queue_free (messages);
 }
 
-void
-pyro_log_user (GstDebugLevel level, const gchar *format, ...)
+static void
+say_or_hold (GstDebugLevel level, const gchar *beginning, const gchar *format,
+             va_list args)
 {
-  gchar *text;
-  va_list args;
+  g_autofree gchar *text = g_strdup_vprintf (format, args);
 
   pyro_log_init ();
-  va_start (args, format);
-  text = g_strdup_vprintf (format, args);
-  va_end (args);
   if (held != NULL) {
     Message *message = g_new (Message, 1);
 
-    *message = (Message){ level, text };
+    *message = (Message){ level, beginning, g_steal_pointer (&text) };
     g_queue_push_tail (held, message);
     return;
   }
-  say (level, text);
-  g_free (text);
+  say (level, beginning, text);
+}
+
+void
+pyro_log_user (GstDebugLevel level, const gchar *format, ...)
+{
+  va_list args;
+
+  va_start (args, format);
+  say_or_hold (
+      level, level == GST_LEVEL_ERROR ? "error: " : "warning: ", format, args);
+  va_end (args);
+}
+
+void
+pyro_log_recovery (const gchar *format, ...)
+{
+  va_list args;
+
+  va_start (args, format);
+  say_or_hold (GST_LEVEL_WARNING, "", format, args);
+  va_end (args);
 }

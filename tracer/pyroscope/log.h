@@ -26,6 +26,10 @@ void pyro_log_init (void);
 void pyro_log_user (GstDebugLevel level, const gchar *format, ...)
     G_GNUC_PRINTF (2, 3);
 
+/* The end of what a warning was about, at the same level: whoever saw that one
+ * sees this one. On standard error the line has no "warning: ". */
+void pyro_log_recovery (const gchar *format, ...) G_GNUC_PRINTF (1, 2);
+
 /* The application may have given GStreamer a function of its own for the log,
  * which takes locks (Python's), and may call us with them. So nothing is logged
  * with a lock of ours that others wait for: what this thread has to say after

@@ -200,6 +200,7 @@ end_interval (PyroSession *session, gint64 now)
   job->signal_name = g_strdup (pyro_signal_name (session->signo));
   delivery_job.time_ns = aggregate->time_ns;
   delivery_job.duration_ns = aggregate->duration_ns;
+  delivery_job.size = pyro_aggregate_get_size (aggregate);
   delivery_job.data = job;
   session->aggregate = pyro_aggregate_new ();
   pyro_delivery_submit (session->delivery, &delivery_job);

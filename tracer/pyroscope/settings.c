@@ -29,6 +29,41 @@ say_refused (const PyroSetting *setting, const gchar *text, const gchar *origin,
                      setting->name, shown, origin, why, allowed, instead);
 }
 
+static gboolean
+url_has_password (const gchar *text)
+{
+  g_autofree gchar *url = g_strdup (text);
+  g_autofree gchar *user = NULL, *password = NULL;
+
+  return pyro_url_take_userinfo (&url, &user, &password) && *password != '\0';
+}
+
+/* What was given as a parameter is in GStreamer's own log, whatever we do. A
+ * user or a tenant alone opens no door. */
+static void
+check_exposure (const PyroSetting *setting, const gchar *text,
+                GPtrArray *messages)
+{
+  gboolean may_be_file = strcmp (setting->name, "auth-token") == 0
+                         || strcmp (setting->name, "basic-auth-password") == 0;
+  gboolean has_secret = may_be_file;
+  g_autofree gchar *environment = NULL;
+
+  if (strcmp (setting->name, "http-headers") == 0)
+    has_secret = TRUE;
+  if (strcmp (setting->name, "server-url") == 0)
+    has_secret = url_has_password (text);
+  if (!has_secret || *text == '\0')
+    return;
+  environment = pyro_setting_environment_name (setting);
+  pyro_settings_say (messages, PYRO_MESSAGE_WARNING,
+                     "%s: GStreamer writes parameters to its log, and this one "
+                     "is a secret; give it as %s%s%s",
+                     setting->name, may_be_file ? setting->name : "",
+                     may_be_file ? "-file, or in the environment as " : "",
+                     environment);
+}
+
 /* TEXTS and ORIGINS have N_SOURCES members; the default is always good. */
 static void
 resolve (const PyroSetting *setting, PyroSettings *settings,
@@ -46,6 +81,8 @@ resolve (const PyroSetting *setting, PyroSettings *settings,
     if (pyro_setting_parse (setting, texts[source], origins[source], &value,
                             &reasons[source], messages)) {
       pyro_setting_store (setting, settings, &value);
+      if (source == SOURCE_PARAMETER)
+        check_exposure (setting, texts[source], messages);
       break;
     }
   }
@@ -133,6 +170,33 @@ is_set (const gchar *text)
   return *text != '\0';
 }
 
+static gboolean
+has_token (const PyroSettings *settings)
+{
+  return is_set (settings->auth_token) || is_set (settings->auth_token_file);
+}
+
+static const gchar *
+token_name (const PyroSettings *settings)
+{
+  return is_set (settings->auth_token) ? "auth-token" : "auth-token-file";
+}
+
+/* What is given itself wins over a file. */
+static void
+drop_file (const gchar *given, const gchar *name, gchar **file,
+           GPtrArray *messages)
+{
+  if (!is_set (given) || !is_set (*file))
+    return;
+  pyro_settings_say (messages, PYRO_MESSAGE_WARNING,
+                     "%s-file is not used, as %s is set and wins; give one of "
+                     "the two",
+                     name, name);
+  g_free (*file);
+  *file = g_strdup ("");
+}
+
 /* Makes the settings that tell who we are agree, so that who reads them later
  * finds one way only. */
 static void
@@ -158,19 +222,24 @@ reconcile_auth (PyroSettings *settings, GPtrArray *messages)
       }
     }
   }
-  if (is_set (settings->auth_token)
+  drop_file (settings->auth_token, "auth-token", &settings->auth_token_file,
+             messages);
+  drop_file (settings->basic_auth_password, "basic-auth-password",
+             &settings->basic_auth_password_file, messages);
+  if (has_token (settings)
       && (is_set (settings->basic_auth_user)
           || is_set (settings->basic_auth_password))) {
     pyro_settings_say (messages, PYRO_MESSAGE_WARNING,
                        "basic-auth-user and basic-auth-password are not used, "
-                       "as auth-token is set and wins; give one of the two");
+                       "as %s is set and wins; give one of the two",
+                       token_name (settings));
     g_free (settings->basic_auth_user);
     g_free (settings->basic_auth_password);
     settings->basic_auth_user = g_strdup ("");
     settings->basic_auth_password = g_strdup ("");
   }
-  if (is_set (settings->auth_token))
-    drop_header (settings, "Authorization", "auth-token", messages);
+  if (has_token (settings))
+    drop_header (settings, "Authorization", token_name (settings), messages);
   else if (is_set (settings->basic_auth_user))
     drop_header (settings, "Authorization", "basic-auth-user", messages);
   if (is_set (settings->tenant_id))
@@ -203,8 +272,9 @@ pyro_settings_new (const gchar *params, gchar **environment,
   pyro_settings_params_free (given);
 
   reconcile_auth (settings, messages);
-  if (is_set (settings->basic_auth_password)
-      && !is_set (settings->basic_auth_user))
+  if ((is_set (settings->basic_auth_password)
+       || is_set (settings->basic_auth_password_file))
+      && !has_token (settings) && !is_set (settings->basic_auth_user))
     pyro_settings_say (messages, PYRO_MESSAGE_WARNING,
                        "basic-auth-password is set, but basic-auth-user is "
                        "not: the user is sent as empty; set it, too");
@@ -265,10 +335,15 @@ pyro_settings_describe (const PyroSettings *settings)
     g_string_append_printf (line, "pushed to %s", settings->server_url);
   else
     g_string_append (line, "not pushed");
-  if (is_set (settings->auth_token))
+  if (has_token (settings))
     g_string_append (line, " with a token");
   else if (is_set (settings->basic_auth_user))
     g_string_append (line, " with basic authentication");
+  if (is_set (settings->server_url) && is_set (settings->spool_dir)) {
+    g_autofree gchar *directory = pyro_settings_quote (settings->spool_dir);
+
+    g_string_append_printf (line, ", waiting in %s", directory);
+  }
   if (is_set (settings->output_dir)) {
     g_autofree gchar *directory = pyro_settings_quote (settings->output_dir);
 

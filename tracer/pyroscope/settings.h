@@ -37,8 +37,13 @@ typedef struct {
   gchar *tracer_name; /* service_name */
   guint sample_rate;  /* Hz */
   gboolean stop_agent_on_dispose;
-  gchar *tags;           /* as it was given */
-  gchar *output_dir;     /* "": no capture files; else an absolute path */
+  gchar *tags;            /* as it was given */
+  gchar *output_dir;      /* "": no capture files; else an absolute path */
+  guint output_max_bytes; /* 0: no bound */
+  gchar *output_mode;     /* octal digits */
+  gchar *spool_dir;       /* "": none; else an absolute path */
+  guint spool_max_bytes;
+  guint queue_max_bytes;
   guint upload_interval; /* seconds */
   guint profiles;        /* PyroProfileFlags */
   guint labels;          /* PyroLabelFlags */
@@ -51,9 +56,14 @@ typedef struct {
   gchar *basic_auth_user;
   gchar *basic_auth_password;
   gchar *auth_token;
+  /* Paths, "": none. Each only where the setting without -file is "". */
+  gchar *basic_auth_password_file;
+  gchar *auth_token_file;
   gchar *tenant_id;
-  gchar *http_headers; /* JSON object, or Name=value,Name=value */
-  gchar *ca_file;      /* "": the system's; else an absolute path */
+  gchar *http_headers;     /* JSON object, or Name=value,Name=value */
+  gchar *ca_file;          /* "": the system's; else an absolute path */
+  gchar *client_cert_file; /* "": none; else an absolute path */
+  gchar *client_key_file;  /* "": in client_cert_file */
 
   /* Derived: the parsed tags, array of PyroLabel whose strings it owns. Valid
    * label names and values, no duplicates. A tag may have the name of one of
@@ -84,7 +94,8 @@ GPtrArray *pyro_settings_messages_new (void);
  * in GST_TRACERS, or NULL), the GST_PYROSCOPE_* names of ENVIRONMENT ("K=V"
  * strings as from g_get_environ(), or NULL), the agents' PYROSCOPE_* names in
  * it, the defaults. Always succeeds: a value that is wrong is reported and the
- * next source counts. Reads no file but the ca-file's permissions. */
+ * next source counts. Reads no file but the permissions of those that it
+ * names. */
 PyroSettings *pyro_settings_new (const gchar *params, gchar **environment,
                                  GPtrArray *messages);
 PyroSettings *pyro_settings_copy (const PyroSettings *settings);

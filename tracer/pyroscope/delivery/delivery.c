@@ -1,40 +1,52 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "delivery.h"
-#include "capture-file.h"
+#include "files.h"
 #include "kernel-clock.h"
 #include "log.h"
 #include "network.h"
 #include "own-thread.h"
 #include "profile/gzip.h"
-#include "pusher.h"
+#include "profile/profile-split.h"
+#include "profile/push-message.h"
+#include "sender.h"
+#include "series.h"
+#include "store.h"
 
-#include <errno.h>
 #include <pthread.h>
 #include <string.h>
 #include <time.h>
 
-/* Profiles: several intervals of every profile type. */
-#define MAX_QUEUED 16
+/* Of intervals that wait for the encoder: it may read symbols for a while. */
+#define MAX_QUEUED_BYTES ((gsize)64 * 1024 * 1024)
+#define MAX_QUEUED 64
 
-/* Symbols are read and TLS is spoken on this stack. A push over TLS fits into
- * 32 KiB (measured), but demangling recurses as deep as a C++ name is nested
- * and elfutils follows whatever files it finds. Only what is touched becomes
- * memory, so a MiB costs address space alone; the default of 8 MiB is too much
- * of that under RLIMIT_AS. */
-#define STACK_BYTES (1024 * 1024)
+/* Symbols are read on this stack. Demangling recurses as deep as a C++ name is
+ * nested and elfutils follows whatever files it finds. Only what is touched
+ * becomes memory, so a MiB costs address space alone; the default of 8 MiB is
+ * too much of that under RLIMIT_AS. */
+#define ENCODER_STACK_BYTES (1024 * 1024)
+/* A push over TLS fits into 32 KiB (measured). */
+#define CONSUMER_STACK_BYTES (256 * 1024)
 
-/* What a thread with nothing to do needs for its end, whatever the deadline. */
+/* What threads with nothing to do need for their end, whatever the deadline. */
 #define JOIN_GRACE (50 * G_TIME_SPAN_MILLISECOND)
 
 /* One step of a push: a wait of 0.1 s for the network, or the arithmetic of a
  * TLS handshake. */
 #define CLOSE_GRACE (500 * G_TIME_SPAN_MILLISECOND)
 
+typedef struct {
+  gboolean is_there;
+  pthread_t thread;
+} Worker;
+
 struct _PyroDelivery {
   /* Read-only after pyro_delivery_new(). */
-  gchar *service;
-  gchar *output_dir;  /* absolute, or NULL */
-  PyroPusher *pusher; /* or NULL; the delivery thread's own */
+  PyroSpool *spool; /* or NULL */
+  PyroStore *store;
+  PyroFiles *files;   /* or NULL */
+  PyroSender *sender; /* or NULL */
+  gboolean captures;
 
   /* Atomic. */
   gint forgotten;   /* in a forked child */
@@ -44,15 +56,17 @@ struct _PyroDelivery {
   GCond wake;
   /* With the lock. */
   GQueue jobs; /* PyroDeliveryJob, oldest first */
+  gsize job_bytes;
   gboolean stopping;
   gint64 stop_time; /* valid when stopping */
-  gboolean has_thread;
   gboolean told_no_thread;
-  pthread_t thread;
-  PyroDeliveryStats stats;
+  Worker encoder_thread, files_thread, sender_thread;
+  guint64 discarded; /* before they were encoded */
+  guint64 no_profile;
 
-  /* The delivery thread's own. */
-  gint capture_errno; /* of the last capture; 0: it was written */
+  /* The encoder's own. */
+  GArray *series;
+  GRand *random; /* GLib's is the same in all children of fork() */
 };
 
 /* ------------------------------------------------------------ the queue -- */
@@ -64,160 +78,120 @@ job_free (PyroDeliveryJob *job)
   g_free (job);
 }
 
+/* With the lock. */
+static PyroDeliveryJob *
+pop_locked (PyroDelivery *self)
+{
+  PyroDeliveryJob *job = g_queue_pop_head (&self->jobs);
+
+  if (job != NULL)
+    self->job_bytes -= job->size;
+  return job;
+}
+
 static PyroDeliveryJob *
 pop_job (PyroDelivery *self)
 {
   PyroDeliveryJob *job;
 
   g_mutex_lock (&self->lock);
-  job = g_queue_pop_head (&self->jobs);
+  job = pop_locked (self);
   while (job != NULL && self->stopping
          && pyro_clock_monotonic () >= self->stop_time) {
-    self->stats.discarded++;
+    self->discarded++;
     g_mutex_unlock (&self->lock);
     job_free (job);
     g_mutex_lock (&self->lock);
-    job = g_queue_pop_head (&self->jobs);
+    job = pop_locked (self);
   }
   g_mutex_unlock (&self->lock);
   return job;
 }
 
-static void
-count (PyroDelivery *self, guint64 *counter, guint n)
-{
-  g_mutex_lock (&self->lock);
-  *counter += n;
-  g_mutex_unlock (&self->lock);
-}
-
 static gboolean
-may_log (gpointer owner)
+may_log (PyroDelivery *self)
 {
-  PyroDelivery *self = owner;
-
   return !g_atomic_int_get (&self->left_behind);
 }
 
-/* -------------------------------------------------------- capture files -- */
+/* ----------------------------------------------------------- the encoder -- */
 
-static void
-report_capture_error (PyroDelivery *self, const GError *error)
+/* A random UUID (RFC 9562, version 4). (transfer full) */
+static gchar *
+make_id (GRand *random)
 {
-  const gchar *remedy;
+  guint32 word[4];
 
-  if (error->code == self->capture_errno || !may_log (self))
-    return;
-  switch (error->code) {
-  case ENOSPC:
-  case EDQUOT:
-    remedy = "free some space or set output-dir to another place";
-    break;
-  case EFBIG:
-    remedy = "raise the limit on file sizes (ulimit -f)";
-    break;
-  case EMFILE:
-  case ENFILE:
-    remedy = "raise the limit on open files (ulimit -n)";
-    break;
-  default:
-    remedy = "set output-dir to a directory that this user may write to";
-    break;
+  for (guint i = 0; i < 4; i++)
+    word[i] = g_rand_int (random);
+  return g_strdup_printf (
+      "%08x-%04x-4%03x-%04x-%04x%08x", word[0], word[1] >> 16, word[1] & 0xfff,
+      0x8000 | (word[2] >> 16 & 0x3fff), word[2] & 0xffff, word[3]);
+}
+
+/* One request for each part of the profile, whose bytes will stay the same:
+ * it may be sent more than once. NULL: PPROF is not a profile. */
+static GPtrArray *
+make_requests (PyroDelivery *self, const gchar *profile_name, GBytes *pprof,
+               GBytes *compressed, GError **error)
+{
+  g_autoptr (GPtrArray) parts = pyro_profile_split (
+      pprof, PYRO_SPLIT_MAX_BYTES, PYRO_SPLIT_MAX_SAMPLES, error);
+  g_autoptr (GPtrArray) requests = NULL;
+
+  if (parts == NULL)
+    return NULL;
+  requests = g_ptr_array_new_with_free_func ((GDestroyNotify)g_bytes_unref);
+  pyro_series_set (self->series, "__name__", profile_name);
+  for (guint i = 0; i < parts->len; i++) {
+    g_autofree gchar *id = make_id (self->random);
+    g_autoptr (GBytes) part = parts->len == 1 ? g_bytes_ref (compressed)
+                                              : pyro_gzip (parts->pdata[i]);
+
+    g_ptr_array_add (requests, pyro_push_request_encode (
+                                   (const PyroLabel *)self->series->data,
+                                   self->series->len, part, id));
   }
-  pyro_log_user (GST_LEVEL_WARNING,
-                 "output-dir=%s: %s; captures are lost until it works again; "
-                 "%s",
-                 self->output_dir, error->message, remedy);
+  return g_steal_pointer (&requests);
 }
 
 static void
-write_capture (PyroDelivery *self, const PyroDeliveryJob *job, GBytes *pprof)
-{
-  g_autoptr (GBytes) compressed = pyro_gzip (pprof);
-  g_autoptr (GError) error = NULL;
-  g_autofree gchar *path = pyro_capture_file_write (
-      self->output_dir, self->service, job->time_ns, compressed, &error);
-
-  if (path == NULL) {
-    count (self, &self->stats.write_failed, 1);
-    report_capture_error (self, error);
-    self->capture_errno = error->code;
-    return;
-  }
-
-  count (self, &self->stats.captured, 1);
-  if (may_log (self)) {
-    GST_CAT_DEBUG (pyro_debug, "wrote %s", path);
-    if (self->capture_errno != 0)
-      pyro_log_user (GST_LEVEL_INFO, "captures are written to %s again",
-                     self->output_dir);
-  }
-  self->capture_errno = 0;
-}
-
-/* Says before the first interval is over that it cannot work. */
-static void
-check_output_dir (PyroDelivery *self)
+store_requests (PyroDelivery *self, const PyroDeliveryJob *job, GBytes *pprof,
+                GBytes *compressed)
 {
   g_autoptr (GError) error = NULL;
+  g_autoptr (GPtrArray) requests
+      = make_requests (self, job->profile_name, pprof, compressed, &error);
 
-  if (self->output_dir != NULL
-      && !pyro_capture_dir_prepare (self->output_dir, &error)) {
-    report_capture_error (self, error);
-    self->capture_errno = error->code;
+  if (requests != NULL) {
+    pyro_store_put_requests (self->store, job->time_ns, requests);
+    return;
   }
-}
-
-/* -------------------------------------------------------------- the work -- */
-
-/* Encodes what has been submitted and writes it to disk. Called while the
- * network is waited for, too: a server that hangs must cost no capture. */
-static void
-take_jobs_in (PyroDelivery *self)
-{
-  PyroDeliveryJob *job;
-
-  while ((job = pop_job (self)) != NULL) {
-    if (self->output_dir != NULL || self->pusher != NULL) {
-      g_autoptr (GBytes) pprof = job->encode (job->data);
-
-      if (pprof != NULL && self->output_dir != NULL)
-        write_capture (self, job, pprof);
-      if (pprof != NULL && self->pusher != NULL)
-        count (self, &self->stats.failed,
-               pyro_pusher_add (self->pusher, job->profile_name, pprof));
-    }
-    job_free (job);
-  }
-}
-
-static gint64
-keep_up (gpointer owner)
-{
-  PyroDelivery *self = owner;
-  gint64 stop_time;
-
-  take_jobs_in (self);
   g_mutex_lock (&self->lock);
-  stop_time = self->stopping ? self->stop_time : G_MAXINT64;
+  self->no_profile++;
   g_mutex_unlock (&self->lock);
-  return stop_time;
+  if (may_log (self))
+    pyro_log_user (GST_LEVEL_WARNING, "a %s profile cannot be pushed: %s",
+                   job->profile_name, error->message);
 }
 
 static void
-wait_until (gpointer owner, gint64 time)
+encode (PyroDelivery *self, PyroDeliveryJob *job)
 {
-  PyroDelivery *self = owner;
+  g_autoptr (GBytes) pprof = NULL;
+  g_autoptr (GBytes) compressed = NULL;
 
-  g_mutex_lock (&self->lock);
-  if (g_queue_is_empty (&self->jobs))
-    g_cond_wait_until (&self->wake, &self->lock,
-                       g_get_monotonic_time () + time
-                           - pyro_clock_monotonic ());
-  g_mutex_unlock (&self->lock);
+  if (!self->captures && self->sender == NULL)
+    return;
+  pprof = job->encode (job->data);
+  if (pprof == NULL)
+    return;
+  compressed = pyro_gzip (pprof);
+  if (self->captures)
+    pyro_store_put_capture (self->store, job->time_ns, compressed);
+  if (self->sender != NULL)
+    store_requests (self, job, pprof, compressed);
 }
-
-/* --------------------------------------------------------------- thread -- */
 
 /* FALSE: there is nothing to do and there will not be. */
 static gboolean
@@ -234,69 +208,129 @@ wait_for_job (PyroDelivery *self)
 }
 
 static void *
-run (void *data)
+run_encoder (void *data)
 {
   PyroDelivery *self = data;
 
   pthread_setname_np (pthread_self (), "pyro-delivery");
-  check_output_dir (self);
-  if (self->pusher != NULL)
-    pyro_network_start ();
   while (wait_for_job (self)) {
-    take_jobs_in (self);
-    while (self->pusher != NULL && !pyro_pusher_is_empty (self->pusher)) {
-      gboolean taken = pyro_pusher_push_oldest (self->pusher);
+    PyroDeliveryJob *job = pop_job (self);
 
-      count (self, taken ? &self->stats.pushed : &self->stats.failed, 1);
-      take_jobs_in (self);
-    }
+    if (job == NULL)
+      continue;
+    encode (self, job);
+    job_free (job);
   }
+  pyro_store_close (self->store);
   return NULL;
 }
 
+/* ------------------------------------------------------------- threads -- */
+
 /* With the lock. */
 static void
-start_thread (PyroDelivery *self)
+start_worker (PyroDelivery *self, Worker *worker, const gchar *name,
+              gsize stack_bytes, void *(*run) (void *), void *data)
 {
-  gint code = pyro_own_thread_create (&self->thread, STACK_BYTES,
-                                      PYRO_OWN_THREAD_IN_BEHIND, run, self);
+  gint code;
 
-  self->has_thread = code == 0;
-  if (code != 0 && !self->told_no_thread) {
-    self->told_no_thread = TRUE;
-    pyro_log_user (GST_LEVEL_WARNING,
-                   "the delivery thread cannot be made: %s; profiles are "
-                   "lost until it can; raise the limits on processes and "
-                   "memory (ulimit -u, ulimit -v)",
-                   g_strerror (code));
-  }
+  if (worker->is_there)
+    return;
+  code = pyro_own_thread_create (&worker->thread, stack_bytes,
+                                 PYRO_OWN_THREAD_IN_BEHIND, run, data);
+  worker->is_there = code == 0;
+  if (code == 0 || self->told_no_thread)
+    return;
+  self->told_no_thread = TRUE;
+  pyro_log_user (GST_LEVEL_WARNING,
+                 "the %s thread cannot be made: %s; profiles are lost until it "
+                 "can; raise the limits on processes and memory (ulimit -u, "
+                 "ulimit -v)",
+                 name, g_strerror (code));
+}
+
+/* With the lock. What could not be made is tried again. */
+static void
+start_workers (PyroDelivery *self)
+{
+  start_worker (self, &self->encoder_thread, "delivery", ENCODER_STACK_BYTES,
+                run_encoder, self);
+  if (self->files != NULL)
+    start_worker (self, &self->files_thread, "files", CONSUMER_STACK_BYTES,
+                  pyro_files_run, self->files);
+  if (self->sender != NULL)
+    start_worker (self, &self->sender_thread, "sender", CONSUMER_STACK_BYTES,
+                  pyro_sender_run, self->sender);
+}
+
+/* TRUE: the thread has ended, or there was none. */
+static gboolean
+join_until (Worker *worker, gint64 deadline)
+{
+  struct timespec time = { MAX (deadline, 0) / G_USEC_PER_SEC,
+                           MAX (deadline, 0) % G_USEC_PER_SEC * 1000 };
+
+  if (!worker->is_there)
+    return TRUE;
+  if (pthread_clockjoin_np (worker->thread, NULL, CLOCK_MONOTONIC, &time) == 0)
+    return TRUE;
+  pthread_detach (worker->thread);
+  return FALSE;
 }
 
 /* -------------------------------------------------------------- outside -- */
+
+static PyroPushTarget *
+make_target (const PyroSettings *settings)
+{
+  g_autoptr (GError) error = NULL;
+  PyroPushTarget *target;
+
+  if (settings->server_url == NULL || settings->server_url[0] == '\0')
+    return NULL;
+  target = pyro_push_target_new (settings, &error);
+  if (target == NULL)
+    pyro_log_user (GST_LEVEL_WARNING,
+                   "%s; no profile is pushed; set it to an address such as "
+                   "http://localhost:4040",
+                   error->message);
+  return target;
+}
 
 PyroDelivery *
 pyro_delivery_new (const PyroSettings *settings)
 {
   PyroDelivery *self = g_new0 (PyroDelivery, 1);
-  const PyroPusherHooks hooks = { self, keep_up, wait_until, may_log };
+  PyroPushTarget *target;
 
   pyro_log_init ();
-  self->service = g_strdup (settings->tracer_name ? settings->tracer_name : "");
-  /* Made absolute now: applications change their working directory. */
-  if (settings->output_dir != NULL && settings->output_dir[0] != '\0')
-    self->output_dir = g_canonicalize_filename (settings->output_dir, NULL);
-  self->pusher = pyro_pusher_new (settings, &hooks);
   g_mutex_init (&self->lock);
   g_cond_init (&self->wake);
   g_queue_init (&self->jobs);
+  self->series = pyro_series_new (settings, "");
+  self->random = g_rand_new ();
+  self->captures
+      = settings->output_dir != NULL && settings->output_dir[0] != '\0';
 
-  if (self->pusher == NULL && self->output_dir == NULL)
+  target = make_target (settings);
+  if (target != NULL && settings->spool_dir != NULL
+      && settings->spool_dir[0] != '\0')
+    self->spool = pyro_spool_new (settings->spool_dir, settings->tracer_name,
+                                  target->url);
+  self->store = pyro_store_new (settings->queue_max_bytes, self->spool,
+                                settings->spool_max_bytes);
+  self->files
+      = pyro_files_new (settings, self->store, self->spool, &self->left_behind);
+  if (target != NULL)
+    self->sender = pyro_sender_new (settings, target, self->store,
+                                    self->spool != NULL, &self->left_behind);
+  else if (!self->captures)
     pyro_log_user (GST_LEVEL_WARNING,
                    "profiles go nowhere; set server-url, or output-dir to "
                    "keep captures");
 
   g_mutex_lock (&self->lock);
-  start_thread (self);
+  start_workers (self);
   g_mutex_unlock (&self->lock);
   return self;
 }
@@ -304,18 +338,35 @@ pyro_delivery_new (const PyroSettings *settings)
 static void
 delivery_free (PyroDelivery *self)
 {
-  g_free (self->service);
-  g_free (self->output_dir);
-  pyro_pusher_free (self->pusher);
+  PyroDeliveryJob *job;
+
+  while ((job = g_queue_pop_head (&self->jobs)) != NULL)
+    job_free (job);
+  pyro_sender_free (self->sender);
+  pyro_files_free (self->files);
+  pyro_store_free (self->store);
+  pyro_spool_free (self->spool);
+  g_array_unref (self->series);
+  g_rand_free (self->random);
   g_mutex_clear (&self->lock);
   g_cond_clear (&self->wake);
   g_free (self);
 }
 
+/* Whether what waits for the encoder is too much. With the lock. */
+static gboolean
+is_overfull (PyroDelivery *self)
+{
+  guint n = g_queue_get_length (&self->jobs);
+
+  return n > MAX_QUEUED || (n > 1 && self->job_bytes > MAX_QUEUED_BYTES);
+}
+
 void
 pyro_delivery_submit (PyroDelivery *self, const PyroDeliveryJob *job)
 {
-  PyroDeliveryJob *discarded = NULL;
+  g_autoptr (GPtrArray) discarded
+      = g_ptr_array_new_with_free_func ((GDestroyNotify)job_free);
 
   if (g_atomic_int_get (&self->forgotten)) {
     job->destroy (job->data);
@@ -324,17 +375,41 @@ pyro_delivery_submit (PyroDelivery *self, const PyroDeliveryJob *job)
 
   g_mutex_lock (&self->lock);
   g_queue_push_tail (&self->jobs, g_memdup2 (job, sizeof *job));
-  if (!self->has_thread)
-    start_thread (self);
-  if (!self->has_thread || g_queue_get_length (&self->jobs) > MAX_QUEUED) {
-    discarded = g_queue_pop_head (&self->jobs);
-    self->stats.discarded++;
+  self->job_bytes += job->size;
+  start_workers (self);
+  while (
+      is_overfull (self)
+      || (!self->encoder_thread.is_there && !g_queue_is_empty (&self->jobs))) {
+    g_ptr_array_add (discarded, pop_locked (self));
+    self->discarded++;
   }
   g_cond_signal (&self->wake);
   g_mutex_unlock (&self->lock);
+}
 
-  if (discarded != NULL)
-    job_free (discarded);
+/* With the lock. */
+static void
+get_stats_locked (PyroDelivery *self, PyroDeliveryStats *stats)
+{
+  PyroStoreStats store;
+  const guint64 *files = store.profiles[PYRO_STORE_FILES];
+  const guint64 *http = store.profiles[PYRO_STORE_HTTP];
+
+  pyro_store_get_stats (self->store, &store);
+  *stats = (PyroDeliveryStats){
+    .captured = files[PYRO_FATE_DELIVERED],
+    .write_failed = files[PYRO_FATE_REFUSED] + files[PYRO_FATE_DROPPED]
+                    + files[PYRO_FATE_LOST],
+    .pushed = http[PYRO_FATE_DELIVERED],
+    .failed = http[PYRO_FATE_REFUSED] + self->no_profile,
+    .dropped = http[PYRO_FATE_DROPPED],
+    .discarded = http[PYRO_FATE_LOST] + self->discarded,
+    .spooled = http[PYRO_FATE_KEPT],
+    .elsewhere = http[PYRO_FATE_ELSEWHERE],
+    .sent_again = store.sent_again,
+    .split = store.split,
+    .found = store.found,
+  };
 }
 
 void
@@ -344,18 +419,26 @@ pyro_delivery_get_stats (PyroDelivery *self, PyroDeliveryStats *stats)
   if (g_atomic_int_get (&self->forgotten))
     return;
   g_mutex_lock (&self->lock);
-  *stats = self->stats;
+  get_stats_locked (self, stats);
   g_mutex_unlock (&self->lock);
 }
 
-/* TRUE: the thread has ended. */
-static gboolean
-join_until (pthread_t thread, gint64 deadline)
+static void
+begin_stop (PyroDelivery *self, gint64 deadline, gint64 now)
 {
-  struct timespec time = { MAX (deadline, 0) / G_USEC_PER_SEC,
-                           MAX (deadline, 0) % G_USEC_PER_SEC * 1000 };
+  /* A bit earlier, for the threads to end within the deadline. */
+  gint64 stop_time
+      = deadline
+        - CLAMP ((deadline - now) / 5, 0, 250 * G_TIME_SPAN_MILLISECOND);
 
-  return pthread_clockjoin_np (thread, NULL, CLOCK_MONOTONIC, &time) == 0;
+  g_mutex_lock (&self->lock);
+  self->stopping = TRUE;
+  self->stop_time = stop_time;
+  g_cond_signal (&self->wake);
+  if (!self->encoder_thread.is_there)
+    pyro_store_close (self->store);
+  g_mutex_unlock (&self->lock);
+  pyro_store_stop (self->store, stop_time);
 }
 
 gboolean
@@ -363,30 +446,25 @@ pyro_delivery_stop (PyroDelivery *self, gint64 deadline,
                     PyroDeliveryStats *stats)
 {
   gint64 now = pyro_clock_monotonic ();
-  guint64 n_discarded;
+  gint64 limit = MAX (deadline, now + JOIN_GRACE);
+  PyroDeliveryStats before, after;
+  gboolean has_ended;
 
   if (stats != NULL)
-    pyro_delivery_get_stats (self, stats);
+    memset (stats, 0, sizeof *stats);
   if (g_atomic_int_get (&self->forgotten))
     return TRUE;
 
-  g_mutex_lock (&self->lock);
-  self->stopping = TRUE;
-  n_discarded = self->stats.discarded;
-  /* A bit earlier, for the thread to end within the deadline. */
-  self->stop_time
-      = deadline
-        - CLAMP ((deadline - now) / 5, 0, 250 * G_TIME_SPAN_MILLISECOND);
-  g_cond_signal (&self->wake);
-  g_mutex_unlock (&self->lock);
-
-  if (self->has_thread
-      && !join_until (self->thread, MAX (deadline, now + JOIN_GRACE))) {
+  pyro_delivery_get_stats (self, &before);
+  begin_stop (self, deadline, now);
+  has_ended = join_until (&self->encoder_thread, limit);
+  has_ended = join_until (&self->files_thread, limit) && has_ended;
+  has_ended = join_until (&self->sender_thread, limit) && has_ended;
+  if (!has_ended) {
     g_atomic_int_set (&self->left_behind, TRUE);
-    pthread_detach (self->thread);
     if (stats != NULL) {
       g_mutex_lock (&self->lock);
-      *stats = self->stats;
+      get_stats_locked (self, stats);
       stats->discarded += g_queue_get_length (&self->jobs);
       g_mutex_unlock (&self->lock);
     }
@@ -396,15 +474,17 @@ pyro_delivery_stop (PyroDelivery *self, gint64 deadline,
     return FALSE;
   }
 
-  n_discarded = self->stats.discarded - n_discarded;
+  pyro_store_settle (self->store);
+  pyro_delivery_get_stats (self, &after);
   /* Whoever was told of a push that failed knows why. */
-  if (n_discarded > 0 && self->stats.failed == 0)
+  if (after.discarded > before.discarded
+      && !pyro_sender_has_warned (self->sender))
     pyro_log_user (GST_LEVEL_WARNING,
                    "stop-timeout was over: %" G_GUINT64_FORMAT
                    " profile(s) are lost; raise it to deliver what is left",
-                   n_discarded);
+                   after.discarded - before.discarded);
   if (stats != NULL)
-    *stats = self->stats;
+    *stats = after;
   delivery_free (self);
   return TRUE;
 }
@@ -413,6 +493,9 @@ void
 pyro_delivery_forget (PyroDelivery *self)
 {
   g_atomic_int_set (&self->forgotten, TRUE);
+  if (self->sender != NULL)
+    pyro_sender_fork_child (self->sender);
+  pyro_store_fork_child (self->store);
 }
 
 gboolean

@@ -14,19 +14,17 @@ G_BEGIN_DECLS
 typedef struct {
   const PyroPushTarget *target;
   gboolean keeps_captures; /* output-dir is set: little is lost */
+  gboolean has_spool;      /* nothing is lost */
 
   PyroPushStatus state; /* what was said last; TAKEN: no outage */
   gint64 since;         /* monotonic, microseconds: the outage's start */
   gint64 last_rejected; /* when a rejected profile was last spoken of, or 0 */
-  guint64 lost;         /* profiles lost since then */
+  guint64 n_failed;     /* pushes since then */
   guint64 rejected_quietly; /* rejected ones that were not spoken of */
 } PyroPushReport;
 
-/* The last push of a profile ended in OUTCOME (its last try, that is). */
+/* A push ended in OUTCOME. */
 void pyro_push_report_outcome (PyroPushReport *report,
                                const PyroPushOutcome *outcome);
-
-/* N_PROFILES were given up without a try, during an outage. */
-void pyro_push_report_skipped (PyroPushReport *report, guint n_profiles);
 
 G_END_DECLS

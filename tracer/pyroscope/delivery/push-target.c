@@ -3,12 +3,14 @@
 #include "log.h"
 
 #include <curl/curl.h>
+#include <errno.h>
 #include <string.h>
 
 #define PUSH_PATH "push.v1.PusherService/Push"
 #define MAX_LINE_CHARS 300
 /* Shorter tenants and header values are found in any text. */
 #define MIN_VAGUE_SECRET 4
+#define MAX_SECRET_BYTES (64 * 1024)
 
 GQuark
 pyro_push_target_error_quark (void)
@@ -20,6 +22,12 @@ static gboolean
 is_set (const gchar *text)
 {
   return text != NULL && text[0] != '\0';
+}
+
+static gchar *
+copy_if_set (const gchar *text)
+{
+  return is_set (text) ? g_strdup (text) : NULL;
 }
 
 static gchar *
@@ -274,7 +282,6 @@ read_headers (PyroPushTarget *target, const PyroSettings *settings)
   }
   add_header (lines, "User-Agent", "gst-pyroscope/" PYRO_VERSION);
   add_header (lines, "Content-Type", "application/proto");
-  add_header (lines, "Content-Encoding", "gzip");
   add_header (lines, "Connect-Protocol-Version", "1");
   /* Without this libcurl waits up to a second for a "100 Continue" before a
    * large body. */
@@ -283,6 +290,22 @@ read_headers (PyroPushTarget *target, const PyroSettings *settings)
   g_ptr_array_add (lines, NULL);
   target->headers
       = (gchar **)g_ptr_array_free (g_steal_pointer (&lines), FALSE);
+}
+
+static void
+add_basic_secrets (PyroPushTarget *target)
+{
+  if (target->user != NULL || target->password != NULL) {
+    g_autofree gchar *pair
+        = g_strconcat (target->user ? target->user : "", ":",
+                       target->password ? target->password : "", NULL);
+    g_autofree gchar *base64
+        = g_base64_encode ((const guchar *)pair, strlen (pair));
+
+    add_secret (target, target->user, MIN_VAGUE_SECRET);
+    add_secret (target, target->password, 1);
+    add_secret (target, base64, MIN_VAGUE_SECRET);
+  }
 }
 
 static void
@@ -298,17 +321,7 @@ read_basic_auth (PyroPushTarget *target, const PyroSettings *settings)
     target->password = g_strdup (
         settings->basic_auth_password ? settings->basic_auth_password : "");
   }
-  if (target->user != NULL || target->password != NULL) {
-    g_autofree gchar *pair
-        = g_strconcat (target->user ? target->user : "", ":",
-                       target->password ? target->password : "", NULL);
-    g_autofree gchar *base64
-        = g_base64_encode ((const guchar *)pair, strlen (pair));
-
-    add_secret (target, target->user, MIN_VAGUE_SECRET);
-    add_secret (target, target->password, 1);
-    add_secret (target, base64, MIN_VAGUE_SECRET);
-  }
+  add_basic_secrets (target);
 }
 
 /* A proxy is of no use to a server on this machine: with http_proxy set the
@@ -360,6 +373,114 @@ read_proxy (PyroPushTarget *target)
   target->no_proxy = g_strdup (no_proxy ? no_proxy : "");
 }
 
+/* ----------------------------------------------------- files of secrets -- */
+
+/* A file that a token's renewal has put there may be half written, or gone for
+ * a moment: then what was read last still counts. NULL: nothing new. (transfer
+ * full) */
+static gchar *
+read_secret (PyroSecretFile *file, const gchar *setting)
+{
+  struct stat now;
+  g_autoptr (GError) error = NULL;
+  gchar *content = NULL;
+  int code = 0;
+
+  if (file->path == NULL)
+    return NULL;
+  if (stat (file->path, &now) != 0)
+    code = errno;
+  else if (file->is_read && now.st_ino == file->seen.st_ino
+           && now.st_dev == file->seen.st_dev
+           && now.st_size == file->seen.st_size
+           && now.st_mtim.tv_sec == file->seen.st_mtim.tv_sec
+           && now.st_mtim.tv_nsec == file->seen.st_mtim.tv_nsec)
+    return NULL;
+  else if (now.st_size > MAX_SECRET_BYTES)
+    code = EFBIG;
+  else if (!g_file_get_contents (file->path, &content, NULL, &error))
+    code = EACCES;
+  if (content != NULL) {
+    content[strcspn (content, "\r\n")] = '\0';
+    g_strstrip (content);
+    file->seen = now;
+    file->is_read = content[0] != '\0';
+    if (!file->is_read)
+      code = ENODATA;
+  }
+  if (code != 0) {
+    g_free (content);
+    if (code != file->error)
+      pyro_log_user (GST_LEVEL_WARNING, "%s=%s cannot be read: %s; %s", setting,
+                     file->path, g_strerror (code),
+                     file->is_read ? "what it held before is still used"
+                                   : "pushes go without it");
+    file->error = code;
+    return NULL;
+  }
+  file->error = 0;
+  return content;
+}
+
+static void
+set_authorization (PyroPushTarget *target, const gchar *value)
+{
+  static const gchar name[] = "Authorization: ";
+  guint n = g_strv_length (target->headers);
+
+  for (guint i = 0; i < n; i++) {
+    if (!g_str_has_prefix (target->headers[i], name))
+      continue;
+    g_free (target->headers[i]);
+    target->headers[i] = g_strconcat (name, value, NULL);
+    return;
+  }
+  target->headers = g_renew (gchar *, target->headers, n + 2);
+  target->headers[n] = g_strconcat (name, value, NULL);
+  target->headers[n + 1] = NULL;
+}
+
+void
+pyro_push_target_refresh (PyroPushTarget *target)
+{
+  g_autofree gchar *token
+      = read_secret (&target->token_file, "auth-token-file");
+  g_autofree gchar *password
+      = read_secret (&target->password_file, "basic-auth-password-file");
+
+  if (token != NULL) {
+    g_autofree gchar *value = g_strconcat ("Bearer ", token, NULL);
+
+    add_secret (target, token, 1);
+    set_authorization (target, value);
+  }
+  if (password != NULL) {
+    g_free (target->password);
+    target->password = g_steal_pointer (&password);
+    add_basic_secrets (target);
+  }
+}
+
+/* Whoever is on the way reads it. */
+static void
+warn_of_plain_text (const PyroPushTarget *target, const PyroSettings *settings)
+{
+  gboolean has_secret = target->user != NULL || target->password != NULL
+                        || target->token_file.path != NULL
+                        || target->password_file.path != NULL
+                        || is_set (settings->auth_token);
+
+  for (guint i = 0; target->headers[i] != NULL && !has_secret; i++)
+    has_secret
+        = g_ascii_strncasecmp (target->headers[i], "Authorization:", 14) == 0;
+  if (has_secret && g_str_has_prefix (target->url, "http:")
+      && !is_loopback (target->url))
+    pyro_log_user (GST_LEVEL_WARNING,
+                   "server-url=%s: the credentials are sent to another host "
+                   "without encryption; use https",
+                   target->display);
+}
+
 PyroPushTarget *
 pyro_push_target_new (const PyroSettings *settings, GError **error)
 {
@@ -371,8 +492,15 @@ pyro_push_target_new (const PyroSettings *settings, GError **error)
   read_basic_auth (target, settings);
   read_headers (target, settings);
   read_proxy (target);
-  if (is_set (settings->ca_file))
-    target->ca_file = g_strdup (settings->ca_file);
+  target->ca_file = copy_if_set (settings->ca_file);
+  target->client_cert_file = copy_if_set (settings->client_cert_file);
+  target->client_key_file = copy_if_set (settings->client_key_file);
+  target->token_file.path = copy_if_set (settings->auth_token_file);
+  if (target->token_file.path == NULL)
+    target->password_file.path
+        = copy_if_set (settings->basic_auth_password_file);
+  pyro_push_target_refresh (target);
+  warn_of_plain_text (target, settings);
   return g_steal_pointer (&target);
 }
 
@@ -387,6 +515,10 @@ pyro_push_target_free (PyroPushTarget *target)
   g_free (target->password);
   g_strfreev (target->headers);
   g_free (target->ca_file);
+  g_free (target->client_cert_file);
+  g_free (target->client_key_file);
+  g_free (target->token_file.path);
+  g_free (target->password_file.path);
   g_free (target->proxy);
   g_free (target->proxy_display);
   g_free (target->no_proxy);

@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * What: where profiles are pushed to and by what right, read from the
- * settings and the environment once; and how to speak of it without a secret.
+ * settings and the environment once, and from files that hold secrets as often
+ * as they change; and how to speak of it without a secret.
  * Owner: a target owns copies of everything; the settings may go away.
- * Threads: immutable, so any thread may read it.
+ * Threads: one at a time.
  */
 #pragma once
 
 #include "settings.h"
+
+#include <sys/stat.h>
 
 G_BEGIN_DECLS
 
@@ -17,6 +20,14 @@ GQuark pyro_push_target_error_quark (void);
 typedef enum {
   PYRO_PUSH_TARGET_ERROR_URL,
 } PyroPushTargetError;
+
+/* A file whose first line is a secret. */
+typedef struct {
+  gchar *path; /* NULL: there is none */
+  struct stat seen;
+  gboolean is_read;
+  gint error; /* errno of the last look at it, which was reported */
+} PyroSecretFile;
 
 typedef struct {
   gchar *url;     /* of the Push call, without user and password */
@@ -30,7 +41,8 @@ typedef struct {
   /* "Name: value" lines for every request, NULL at the end. */
   gchar **headers;
 
-  gchar *ca_file; /* or NULL: the system's */
+  gchar *ca_file;                            /* or NULL: the system's */
+  gchar *client_cert_file, *client_key_file; /* or NULL */
 
   /* http_proxy and its relations, read at construction since applications
    * change the environment while others read it; "": none. Servers on this
@@ -41,6 +53,9 @@ typedef struct {
 
   /* Never to be shown: passwords, tokens, tenant, header values. */
   GPtrArray *secrets;
+
+  /*< private >*/
+  PyroSecretFile token_file, password_file;
 } PyroPushTarget;
 
 /* NULL with an error, whose message holds no credential, when server-url is no
@@ -50,6 +65,10 @@ PyroPushTarget *
 pyro_push_target_new (const PyroSettings *settings, GError **error);
 void pyro_push_target_free (PyroPushTarget *target);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (PyroPushTarget, pyro_push_target_free)
+
+/* Reads the files with secrets that have changed. What they held before is
+ * still not shown. */
+void pyro_push_target_refresh (PyroPushTarget *target);
 
 /* TEXT from outside (an answer, libcurl's error) as one short line for a
  * message; where it repeats a secret, a line that says so. (transfer full) */

@@ -166,6 +166,23 @@ pyro_check_file (gchar **text, gchar **note, gchar **why)
 }
 
 gboolean
+pyro_check_mode (gchar **text, gchar **note, gchar **why)
+{
+  gchar *end;
+  guint64 mode;
+
+  g_strstrip (*text);
+  mode = g_ascii_strtoull (*text, &end, 8);
+  if (!g_ascii_isdigit (**text) || *end != '\0' || strlen (*text) > 4)
+    return refuse (why, "is not a mode in octal digits");
+  if (mode > 0777)
+    return refuse (why, "has bits that are not permissions");
+  if ((mode & 0400) == 0)
+    return refuse (why, "does not let the owner read");
+  return TRUE;
+}
+
+gboolean
 pyro_check_user (gchar **text, gchar **note, gchar **why)
 {
   g_strstrip (*text);

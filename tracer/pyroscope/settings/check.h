@@ -20,7 +20,10 @@ gboolean pyro_check_service_name (gchar **text, gchar **note, gchar **why);
 /* A path, made absolute, or empty. Nothing is looked up. */
 gboolean pyro_check_directory (gchar **text, gchar **note, gchar **why);
 
-/* The same, of a file that this process may read. */
+/* A file's mode, in octal, that its owner may read by. */
+gboolean pyro_check_mode (gchar **text, gchar **note, gchar **why);
+
+/* A path, of a file that this process may read. */
 gboolean pyro_check_file (gchar **text, gchar **note, gchar **why);
 
 /* Parts of an HTTP header. They never say what was in the text. */

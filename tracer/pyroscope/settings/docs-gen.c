@@ -49,8 +49,9 @@ static const Section after[] = {
       "stand before a value, as GStreamer writes them.",
       "- Yes and no are `true`, `yes`, `on`, `1`, `t` and `false`, `no`, "
       "`off`, `0`, `f`. Seconds are a number, or a duration such as `1m30s`.",
-      "GStreamer before 1.24 drops all from the first `)` or `;` in "
-      "`GST_TRACERS` on, quotes or not. The environment carries both." } },
+      "GStreamer ends the parameters at the first `;` in `GST_TRACERS`, quotes "
+      "or not, and takes what follows for another tracer's name; before 1.24 "
+      "it ends them at the first `)`, too. The environment carries both." } },
   { "Tags",
     { "Tags are `NAME=VALUE,NAME=VALUE`. A value, or a whole pair, may be in "
       "quotes; a comma in a value wants them, or a backslash.",
@@ -71,9 +72,19 @@ static const Section after[] = {
       "`tenant-id`." } },
   { "Secrets",
     { "`basic-auth-user`, `basic-auth-password`, `auth-token`, `tenant-id` "
-      "and `http-headers` are in no message and no log, and the properties "
-      "read as NULL. Others on the machine may see a process's environment; "
-      "they may see its command line even sooner." } },
+      "and `http-headers` are in no message and no log of the tracer, and the "
+      "properties read as NULL; so does `params`, which other tracers keep "
+      "readable.",
+      "GStreamer is not as careful: what is given in `GST_TRACERS` it writes "
+      "to its own log (`GST_DEBUG=GST_TRACER:4` and above), and what stands "
+      "behind a `;` even as the name of a tracer that it does not find. So a "
+      "secret in the parameters is warned of.",
+      "Best is a file: `auth-token-file`, `basic-auth-password-file`, readable "
+      "by this user alone. It is read again when it changes, and the first "
+      "line counts. Next is the environment, which the same user and root can "
+      "read (`/proc/PID/environ`), and which child processes inherit.",
+      "Over plain http to another host, credentials can be read on the way; "
+      "that is warned of, too." } },
 };
 
 /* Markdown */

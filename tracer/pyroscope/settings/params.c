@@ -147,7 +147,8 @@ bracket_end (const gchar *p)
 }
 
 /* What is not closed takes all that follows with it, so nothing of it counts.
- * GStreamer before 1.24 does this to values with ')' or ';' in them. */
+ * GStreamer does this to values with ';' in them, before 1.24 to those with ')'
+ * as well. */
 static void
 say_open (Scanner *scanner, const PyroSetting *setting, const gchar *p)
 {
@@ -157,8 +158,8 @@ say_open (Scanner *scanner, const PyroSetting *setting, const gchar *p)
       scanner->messages, PYRO_MESSAGE_WARNING,
       "%s: the %c at byte %" G_GSIZE_FORMAT " of the parameters is not "
       "closed, so they are not used from this setting on; close it. If it is "
-      "closed: GStreamer before 1.24 drops all from the first ')' or ';' on, "
-      "and a value with one of these can be given in the "
+      "closed: GStreamer drops all from the first ';' on, before 1.24 from the "
+      "first ')', too, and a value with one of these can be given in the "
       "environment, as %s",
       setting->name, *p, position (scanner, p), environment);
   scanner->p = p + strlen (p);

@@ -55,14 +55,60 @@ static const PyroSetting table[] = {
     .help = "Where to write profiles as files (*.pb.gz), with or without a "
             "server; empty: nowhere. A leading ~/ is the home directory; what "
             "is relative is so to the directory the tracer started in." },
+  { .name = "output-max-bytes",
+    .type = PYRO_SETTING_UINT,
+    .offset = FIELD (output_max_bytes),
+    .fallback = "1073741824",
+    .min = 0,
+    .max = G_MAXUINT,
+    .unit = "bytes",
+    .help = "How much room this service's files in output-dir may take; of "
+            "more, the oldest are removed. 0: no bound." },
+  { .name = "output-mode",
+    .type = PYRO_SETTING_STRING,
+    .offset = FIELD (output_mode),
+    .fallback = "0600",
+    .check = pyro_check_mode,
+    .allowed = "octal digits from 0400 to 0777",
+    .help = "The permissions of the files in output-dir, whatever the umask: "
+            "0640 or 0644 for a collector that runs as another user." },
+  { .name = "spool-dir",
+    .type = PYRO_SETTING_STRING,
+    .offset = FIELD (spool_dir),
+    .fallback = "",
+    .check = pyro_check_directory,
+    .allowed = "a directory's path, or empty",
+    .help = "Where profiles wait for the server, also when the process has "
+            "ended or was killed: the next one with this tracer-name and "
+            "server-url sends them. Several processes may share it. Empty: "
+            "they wait in memory. Paths are as those of output-dir." },
+  { .name = "spool-max-bytes",
+    .type = PYRO_SETTING_UINT,
+    .offset = FIELD (spool_max_bytes),
+    .fallback = "268435456",
+    .min = 1048576,
+    .max = G_MAXUINT,
+    .unit = "bytes",
+    .help = "How much may wait in spool-dir; of more, the oldest are "
+            "dropped." },
+  { .name = "queue-max-bytes",
+    .type = PYRO_SETTING_UINT,
+    .offset = FIELD (queue_max_bytes),
+    .fallback = "33554432",
+    .min = 1048576,
+    .max = 1073741824,
+    .unit = "bytes",
+    .help = "How much memory profiles that wait for the server or the disk may "
+            "take; of more, the oldest are dropped." },
   { .name = "upload-interval",
     .type = PYRO_SETTING_SECONDS,
     .offset = FIELD (upload_interval),
     .fallback = "10",
     .alias = "UPLOAD_INTERVAL",
     .min = 1,
-    .max = 3600,
-    .help = "How much time one profile covers." },
+    .max = 1800,
+    .help = "How much time one profile covers. A server refuses a profile that "
+            "began an hour ago." },
   { .name = "profiles",
     .type = PYRO_SETTING_FLAGS,
     .offset = FIELD (profiles),
@@ -150,6 +196,22 @@ static const PyroSetting table[] = {
     .allowed = "printable ASCII without spaces",
     .help = "The token for HTTP bearer authentication. It wins over "
             "basic-auth-user." },
+  { .name = "basic-auth-password-file",
+    .type = PYRO_SETTING_STRING,
+    .offset = FIELD (basic_auth_password_file),
+    .fallback = "",
+    .check = pyro_check_directory,
+    .allowed = "a file's path, or empty",
+    .help = "A file that holds the password for HTTP basic authentication. It "
+            "is read again when it changes. basic-auth-password wins." },
+  { .name = "auth-token-file",
+    .type = PYRO_SETTING_STRING,
+    .offset = FIELD (auth_token_file),
+    .fallback = "",
+    .check = pyro_check_directory,
+    .allowed = "a file's path, or empty",
+    .help = "A file that holds the token for HTTP bearer authentication. It is "
+            "read again when it changes, as tokens do. auth-token wins." },
   { .name = "tenant-id",
     .type = PYRO_SETTING_STRING,
     .offset = FIELD (tenant_id),
@@ -177,6 +239,22 @@ static const PyroSetting table[] = {
     .allowed = "the path of a readable file, or empty",
     .help = "Certificate authorities (PEM) to trust for https; empty: the "
             "system's." },
+  { .name = "client-cert-file",
+    .type = PYRO_SETTING_STRING,
+    .offset = FIELD (client_cert_file),
+    .fallback = "",
+    .check = pyro_check_file,
+    .allowed = "the path of a readable file, or empty",
+    .help = "The certificate (PEM) by which a server or a proxy knows this "
+            "client, with those that it was issued by." },
+  { .name = "client-key-file",
+    .type = PYRO_SETTING_STRING,
+    .offset = FIELD (client_key_file),
+    .fallback = "",
+    .check = pyro_check_file,
+    .allowed = "the path of a readable file, or empty",
+    .help = "The key (PEM) of client-cert-file; empty: it is in the same "
+            "file." },
 };
 
 const PyroSetting *

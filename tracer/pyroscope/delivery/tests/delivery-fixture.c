@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "delivery-fixture.h"
+#include "kernel-clock.h"
 
 #include <gst/gst.h>
 #include <string.h>
 
 gint n_encoded, n_destroyed;
+gsize job_size;
+gint64 job_time_offset;
 
 /* One job of the tests. */
 typedef struct {
@@ -38,12 +41,13 @@ void
 submit (PyroDelivery *delivery, GBytes *pprof, gulong encode_us)
 {
   Work *work = g_new0 (Work, 1);
-  PyroDeliveryJob job = { G_GINT64_CONSTANT (1700000000000000000),
-                          G_GINT64_CONSTANT (10000000000),
-                          "process_cpu",
-                          work,
-                          work_encode,
-                          work_destroy };
+  PyroDeliveryJob job = { .time_ns = pyro_clock_real () + job_time_offset,
+                          .duration_ns = G_GINT64_CONSTANT (10000000000),
+                          .profile_name = "process_cpu",
+                          .size = job_size,
+                          .data = work,
+                          .encode = work_encode,
+                          .destroy = work_destroy };
 
   work->pprof = pprof ? g_bytes_ref (pprof) : NULL;
   work->encode_us = encode_us;
@@ -66,6 +70,8 @@ fixture_init (Fixture *f)
   memset (f, 0, sizeof *f);
   f->settings = fixture_settings_new ();
   n_encoded = n_destroyed = 0;
+  job_size = 1000;
+  job_time_offset = 0;
 }
 
 void
@@ -86,6 +92,13 @@ with_dir (Fixture *f)
 {
   f->dir = fixture_dir_new ();
   fixture_set (&f->settings->output_dir, f->dir);
+}
+
+void
+with_spool (Fixture *f)
+{
+  f->spool = fixture_dir_new ();
+  fixture_set (&f->settings->spool_dir, f->spool);
 }
 
 void
@@ -115,6 +128,8 @@ fixture_clear (Fixture *f)
     http_server_free (f->server);
   if (f->dir != NULL)
     fixture_dir_remove (f->dir);
+  if (f->spool != NULL)
+    fixture_dir_remove (f->spool);
   fixture_settings_free (f->settings);
 }
 

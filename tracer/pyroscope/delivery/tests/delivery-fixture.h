@@ -15,12 +15,15 @@ G_BEGIN_DECLS
 typedef struct {
   HttpServer *server;
   PyroSettings *settings;
-  gchar *dir;
+  gchar *dir, *spool;
   PyroDelivery *delivery;
 } Fixture;
 
 /* How often a job's functions were called since fixture_init(). */
 extern gint n_encoded, n_destroyed;
+/* Of the next jobs: bytes, and how much later than now they are (ns). */
+extern gsize job_size;
+extern gint64 job_time_offset;
 
 /* The beginning of main(): no proxy, GStreamer, GLib's tests, a kept log. */
 void fixture_main_init (int *argc, char ***argv);
@@ -28,6 +31,7 @@ void fixture_main_init (int *argc, char ***argv);
 void fixture_init (Fixture *f);
 void with_server (Fixture *f, const HttpReply *replies, guint n_replies);
 void with_dir (Fixture *f);
+void with_spool (Fixture *f);
 void start (Fixture *f);
 
 /* A job that encodes to PPROF, or nothing if NULL, in ENCODE_US. */

@@ -16,6 +16,7 @@ struct _HttpServer {
   guint n_replies;
   GPtrArray *requests;
   GPtrArray *threads;
+  gint n_connections; /* atomic */
 };
 
 typedef struct {
@@ -166,9 +167,11 @@ serve_connection (gpointer data)
 {
   Connection *c = data;
   HttpServer *server = c->server;
-  HttpRequest *request = receive_request (c);
+  HttpRequest *request;
+  gboolean keeps = TRUE;
 
-  if (request != NULL) {
+  g_atomic_int_inc (&server->n_connections);
+  while (keeps && (request = receive_request (c)) != NULL) {
     const HttpReply *reply;
 
     g_mutex_lock (&server->lock);
@@ -178,6 +181,7 @@ serve_connection (gpointer data)
     g_cond_broadcast (&server->changed);
     g_mutex_unlock (&server->lock);
     behave (c, reply);
+    keeps = reply->behaviour == HTTP_ANSWER;
   }
   g_socket_close (c->socket, NULL);
   g_object_unref (c->socket);
@@ -207,11 +211,18 @@ accept_connections (gpointer data)
 HttpServer *
 http_server_new (void)
 {
+  return http_server_new_at (0);
+}
+
+HttpServer *
+http_server_new_at (guint port)
+{
   static const HttpReply ok = { HTTP_ANSWER, 200 };
   HttpServer *server = g_new0 (HttpServer, 1);
   g_autoptr (GInetAddress) loopback
       = g_inet_address_new_loopback (G_SOCKET_FAMILY_IPV4);
-  g_autoptr (GSocketAddress) any = g_inet_socket_address_new (loopback, 0);
+  g_autoptr (GSocketAddress) any
+      = g_inet_socket_address_new (loopback, (guint16)port);
   g_autoptr (GSocketAddress) bound = NULL;
   g_autoptr (GError) error = NULL;
 
@@ -255,6 +266,12 @@ guint
 http_server_get_port (HttpServer *server)
 {
   return server->port;
+}
+
+guint
+http_server_get_n_connections (HttpServer *server)
+{
+  return (guint)g_atomic_int_get (&server->n_connections);
 }
 
 void

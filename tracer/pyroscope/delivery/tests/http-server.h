@@ -14,7 +14,7 @@ G_BEGIN_DECLS
 typedef struct _HttpServer HttpServer;
 
 typedef enum {
-  HTTP_ANSWER,
+  HTTP_ANSWER,  /* and keeps the connection; nothing else does */
   HTTP_HANG,    /* reads the request and never answers */
   HTTP_CUT,     /* reads the request and closes */
   HTTP_RAW,     /* sends body as it is, without a status line */
@@ -39,8 +39,11 @@ typedef struct {
 } HttpRequest;
 
 HttpServer *http_server_new (void);
+/* On that port, as one that was there before. */
+HttpServer *http_server_new_at (guint port);
 void http_server_free (HttpServer *server);
 guint http_server_get_port (HttpServer *server);
+guint http_server_get_n_connections (HttpServer *server);
 
 /* The n-th request gets the n-th of REPLIES, which are borrowed; the last one
  * is for all that follow. */

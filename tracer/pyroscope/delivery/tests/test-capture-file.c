@@ -7,6 +7,7 @@
 #include <glib/gstdio.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -16,12 +17,14 @@
 #define TIME_NS \
   G_GINT64_CONSTANT (1700000000123456789) /* 2023-11-14 22:13:20 */
 
+static guint mode = 0600;
+
 static gchar *
 write_one (const gchar *dir, const gchar *service, gsize size, GError **error)
 {
   g_autoptr (GBytes) data = g_bytes_new_take (g_malloc0 (size), size);
 
-  return pyro_capture_file_write (dir, service, TIME_NS, data, error);
+  return pyro_capture_file_write (dir, service, TIME_NS, mode, data, error);
 }
 
 static void
@@ -78,6 +81,7 @@ test_modes (void)
   g_autofree gchar *dir = g_build_filename (top, "a", "b", NULL);
   g_autofree gchar *path = NULL;
   g_autofree gchar *second = NULL;
+  g_autofree gchar *third = NULL;
   struct stat info;
   mode_t old = umask (0);
 
@@ -93,6 +97,11 @@ test_modes (void)
   g_assert_nonnull (second);
   g_assert_cmpint (stat (second, &info), ==, 0);
   g_assert_cmphex (info.st_mode & 07777, ==, 0600);
+  mode = 0644;
+  third = write_one (dir, "s", 10, NULL);
+  mode = 0600;
+  g_assert_cmpint (stat (third, &info), ==, 0);
+  g_assert_cmphex (info.st_mode & 07777, ==, 0644);
   umask (old);
   fixture_dir_remove (top);
 }
@@ -279,6 +288,95 @@ test_whole_or_nothing (void)
   fixture_dir_remove (dir);
 }
 
+static gchar *
+write_at (const gchar *dir, const gchar *service, gint64 seconds, gsize size)
+{
+  g_autoptr (GBytes) data = g_bytes_new_take (g_malloc0 (size), size);
+
+  return pyro_capture_file_write (
+      dir, service, TIME_NS + seconds * G_GINT64_CONSTANT (1000000000), 0600,
+      data, NULL);
+}
+
+static void
+touch (const gchar *dir, const gchar *name)
+{
+  g_autofree gchar *path = g_build_filename (dir, name, NULL);
+
+  g_assert_true (g_file_set_contents (path, "0123456789", 10, NULL));
+}
+
+static gboolean
+exists (const gchar *dir, const gchar *name)
+{
+  g_autofree gchar *path = g_build_filename (dir, name, NULL);
+
+  return g_file_test (path, G_FILE_TEST_EXISTS);
+}
+
+static void
+test_bound (void)
+{
+  /* Not captures of the service "s". */
+  static const gchar *const others[]
+      = { "notes.txt", "s-20231114T221320Z-1-1.pb.gz.old",
+          "s-20231114-1-1.pb.gz", "ss-20231114T221320Z-1-1.pb.gz",
+          "s-a-20001114T221320Z-1-1.pb.gz" };
+  gchar *dir = fixture_dir_new ();
+  gchar *paths[5];
+  guint n_removed = 0;
+
+  for (guint i = 0; i < G_N_ELEMENTS (others); i++)
+    touch (dir, others[i]);
+  /* Not in the order of their times. */
+  for (guint i = 0; i < 5; i++)
+    paths[i] = write_at (dir, "s", i == 0 ? 100 : i, 100);
+  touch (dir, "s-20231114T221319Z-1-1.pb.gz");
+
+  g_assert_cmpuint (pyro_capture_dir_trim (dir, "s", 510, &n_removed), ==, 510);
+  g_assert_cmpuint (n_removed, ==, 0);
+  g_assert_cmpuint (pyro_capture_dir_trim (dir, "s", 399, &n_removed), ==, 300);
+  g_assert_cmpuint (n_removed, ==, 3);
+  g_assert_false (exists (dir, "s-20231114T221319Z-1-1.pb.gz"));
+  for (guint i = 0; i < 5; i++)
+    g_assert_cmpint (g_file_test (paths[i], G_FILE_TEST_EXISTS), ==,
+                     i == 0 || i > 2);
+  /* The newest stays, whatever the bound. */
+  g_assert_cmpuint (pyro_capture_dir_trim (dir, "s", 1, &n_removed), ==, 100);
+  g_assert_true (g_file_test (paths[0], G_FILE_TEST_EXISTS));
+  for (guint i = 0; i < G_N_ELEMENTS (others); i++)
+    g_assert_true (exists (dir, others[i]));
+  for (guint i = 0; i < 5; i++)
+    g_free (paths[i]);
+  fixture_dir_remove (dir);
+}
+
+static void
+test_unfinished (void)
+{
+  gchar *dir = fixture_dir_new ();
+  g_autofree gchar *written
+      = g_build_filename (dir, ".s-20231114T221320Z-1-3.pb.gz.tmp", NULL);
+  int fd;
+
+  touch (dir, ".s-20231114T221320Z-1-1.pb.gz.tmp");
+  touch (dir, ".t-20231114T221320Z-1-2.pb.gz.tmp");
+  touch (dir, ".s-20231114T221320Z-1-3.pb.gz.tmp");
+  touch (dir, ".s.tmp");
+  fd = open (written, O_RDWR | O_CLOEXEC);
+  g_assert_cmpint (flock (fd, LOCK_EX), ==, 0);
+
+  pyro_capture_dir_clean (dir, "s");
+  g_assert_false (exists (dir, ".s-20231114T221320Z-1-1.pb.gz.tmp"));
+  g_assert_true (exists (dir, ".t-20231114T221320Z-1-2.pb.gz.tmp"));
+  g_assert_true (exists (dir, ".s-20231114T221320Z-1-3.pb.gz.tmp"));
+  g_assert_true (exists (dir, ".s.tmp"));
+  close (fd);
+  pyro_capture_dir_clean (dir, "s");
+  g_assert_false (exists (dir, ".s-20231114T221320Z-1-3.pb.gz.tmp"));
+  fixture_dir_remove (dir);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -303,6 +401,10 @@ main (int argc, char **argv)
                    test_full_disk);
   g_test_add_func ("/capture/no free descriptor is an error",
                    test_no_descriptors);
+  g_test_add_func ("/capture/the oldest of this service's files are removed",
+                   test_bound);
+  g_test_add_func ("/capture/what nobody writes any more is removed",
+                   test_unfinished);
   g_test_add_func ("/capture/a reader sees all of a file or none of it",
                    test_whole_or_nothing);
   return g_test_run ();

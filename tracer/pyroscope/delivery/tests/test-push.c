@@ -6,7 +6,14 @@
 #include "profile/gzip.h"
 #include "profile/push-message.h"
 
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <glib/gstdio.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #define TIMEOUT_MS 10000
 
@@ -53,6 +60,16 @@ fixed_limit (gpointer user_data)
 }
 
 static void
+send_once (PyroPushTarget *target, GBytes *body, guint timeout_ms,
+           PyroPushTick tick, gpointer user_data, PyroPushOutcome *outcome)
+{
+  PyroPushLink *link = pyro_push_link_new (target);
+
+  pyro_push_send (link, body, timeout_ms, tick, user_data, outcome);
+  pyro_push_link_free (link);
+}
+
+static void
 push (Fixture *f, PyroPushOutcome *outcome)
 {
   g_autoptr (GError) error = NULL;
@@ -60,7 +77,7 @@ push (Fixture *f, PyroPushOutcome *outcome)
       = pyro_push_target_new (f->settings, &error);
 
   g_assert_no_error (error);
-  pyro_push_send (target, f->body, TIMEOUT_MS, no_limit, NULL, outcome);
+  send_once (target, f->body, TIMEOUT_MS, no_limit, NULL, outcome);
 }
 
 static const gchar *
@@ -85,7 +102,7 @@ test_request (void)
   g_assert_cmpstr (request->method, ==, "POST");
   g_assert_cmpstr (request->path, ==, "/push.v1.PusherService/Push");
   g_assert_cmpstr (header (request, "content-type"), ==, "application/proto");
-  g_assert_cmpstr (header (request, "content-encoding"), ==, "gzip");
+  g_assert_null (header (request, "content-encoding"));
   g_assert_cmpstr (header (request, "user-agent"), ==,
                    "gst-pyroscope/" PYRO_VERSION);
   g_assert_cmpstr (header (request, "connect-protocol-version"), ==, "1");
@@ -204,7 +221,6 @@ test_headers (void)
 typedef struct {
   HttpReply reply;
   PyroPushStatus status;
-  gboolean may_retry;
   gint64 retry_after;
   const gchar *reason;
 } StatusCase;
@@ -216,60 +232,58 @@ test_statuses (void)
       = "{\"code\":\"invalid_argument\",\"message\":\"label \\\"x\\\" is "
         "\\nbad\"}";
   static const StatusCase cases[] = {
-    { { HTTP_ANSWER, 200, NULL, "{}" }, PYRO_PUSH_TAKEN, FALSE, 0, NULL },
-    { { HTTP_ANSWER, 204 }, PYRO_PUSH_TAKEN, FALSE, 0, NULL },
+    { { HTTP_ANSWER, 200, NULL, "{}" }, PYRO_PUSH_TAKEN, 0, NULL },
+    { { HTTP_ANSWER, 204 }, PYRO_PUSH_TAKEN, 0, NULL },
     { { HTTP_ANSWER, 200, "Content-Type: application/proto\r\n", "\x08\x01" },
       PYRO_PUSH_TAKEN,
-      FALSE,
       0,
       NULL },
     { { HTTP_ANSWER, 200, "Content-Type: text/html\r\n", "<html>login" },
       PYRO_PUSH_WRONG_URL,
-      FALSE,
       0,
       "200, but with an answer that is not a Pyroscope server's" },
     { { HTTP_ANSWER, 400, NULL, json },
       PYRO_PUSH_REJECTED,
-      FALSE,
       0,
       "400 label \"x\" is  bad" },
-    { { HTTP_ANSWER, 413 }, PYRO_PUSH_REJECTED, FALSE, 0, "status 413" },
+    { { HTTP_ANSWER, 413 }, PYRO_PUSH_REJECTED, 0, "status 413" },
     { { HTTP_ANSWER, 401, NULL, "no org id" },
       PYRO_PUSH_AUTH,
-      FALSE,
       0,
       "401 no org id" },
-    { { HTTP_ANSWER, 403 }, PYRO_PUSH_AUTH, FALSE, 0, "status 403" },
+    { { HTTP_ANSWER, 403 }, PYRO_PUSH_AUTH, 0, "status 403" },
     { { HTTP_ANSWER, 404, NULL, "<html>nginx" },
       PYRO_PUSH_WRONG_URL,
-      FALSE,
       0,
       "status 404" },
-    { { HTTP_ANSWER, 405 }, PYRO_PUSH_WRONG_URL, FALSE, 0, "status 405" },
-    { { HTTP_ANSWER, 415 }, PYRO_PUSH_WRONG_URL, FALSE, 0, "status 415" },
-    { { HTTP_ANSWER, 501 }, PYRO_PUSH_WRONG_URL, FALSE, 0, "status 501" },
-    { { HTTP_ANSWER, 408 }, PYRO_PUSH_BUSY, TRUE, 0, "status 408" },
-    { { HTTP_ANSWER, 499 }, PYRO_PUSH_BUSY, TRUE, 0, "status 499" },
+    { { HTTP_ANSWER, 405 }, PYRO_PUSH_WRONG_URL, 0, "status 405" },
+    { { HTTP_ANSWER, 415 }, PYRO_PUSH_WRONG_URL, 0, "status 415" },
+    { { HTTP_ANSWER, 501 }, PYRO_PUSH_WRONG_URL, 0, "status 501" },
+    { { HTTP_ANSWER, 408 }, PYRO_PUSH_BUSY, 0, "status 408" },
+    { { HTTP_ANSWER, 425 }, PYRO_PUSH_BUSY, 0, "status 425" },
+    { { HTTP_ANSWER, 422 }, PYRO_PUSH_REJECTED, 0, "status 422" },
+    { { HTTP_ANSWER, 504 }, PYRO_PUSH_BUSY, 0, "status 504" },
+    { { HTTP_RAW, 0, NULL, "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{}" },
+      PYRO_PUSH_UNREACHABLE,
+      0,
+      "transfer closed with 7 bytes remaining to read" },
+    { { HTTP_ANSWER, 499 }, PYRO_PUSH_BUSY, 0, "status 499" },
     { { HTTP_ANSWER, 429, "Retry-After: 3\r\n", "rate limit" },
       PYRO_PUSH_BUSY,
-      TRUE,
       3,
       "429 rate limit" },
-    { { HTTP_ANSWER, 500 }, PYRO_PUSH_BUSY, TRUE, 0, "status 500" },
+    { { HTTP_ANSWER, 500 }, PYRO_PUSH_BUSY, 0, "status 500" },
     { { HTTP_ANSWER, 503, "Retry-After: 120\r\n" },
       PYRO_PUSH_BUSY,
-      TRUE,
       120,
       "status 503" },
-    { { HTTP_CUT }, PYRO_PUSH_UNREACHABLE, TRUE, 0, "Empty reply from server" },
+    { { HTTP_CUT }, PYRO_PUSH_UNREACHABLE, 0, "Empty reply from server" },
     { { HTTP_RAW, 0, NULL, "SSH-2.0-OpenSSH_9.2\r\n" },
       PYRO_PUSH_WRONG_URL,
-      FALSE,
       0,
       "Received HTTP/0.9 when not allowed" },
     { { HTTP_ENDLESS },
       PYRO_PUSH_WRONG_URL,
-      FALSE,
       0,
       "200, but with an answer that is not a Pyroscope server's" },
   };
@@ -283,7 +297,6 @@ test_statuses (void)
     push (&f, &outcome);
     g_test_message ("case %u: %s", i, outcome.reason);
     g_assert_cmpint (outcome.status, ==, cases[i].status);
-    g_assert_cmpint (outcome.may_retry, ==, cases[i].may_retry);
     g_assert_cmpint (outcome.retry_after, ==, cases[i].retry_after);
     g_assert_cmpstr (outcome.reason, ==, cases[i].reason);
     pyro_push_outcome_clear (&outcome);
@@ -391,7 +404,6 @@ test_refused (void)
   fixture_set (&f.settings->server_url, "http://127.0.0.1:1");
   push (&f, &outcome);
   g_assert_cmpint (outcome.status, ==, PYRO_PUSH_UNREACHABLE);
-  g_assert_true (outcome.may_retry);
   g_assert_cmpstr (outcome.reason, ==, "connection refused");
   pyro_push_outcome_clear (&outcome);
   fixture_clear (&f);
@@ -425,9 +437,8 @@ assert_gives_up (const HttpReply *reply, guint timeout_ms, gint64 limit_us,
   fixture_init (&f);
   http_server_set_replies (f.server, reply, 1);
   target = pyro_push_target_new (f.settings, NULL);
-  pyro_push_send (target, f.body, timeout_ms, fixed_limit, &limit, &outcome);
+  send_once (target, f.body, timeout_ms, fixed_limit, &limit, &outcome);
   g_assert_cmpint (outcome.status, ==, status);
-  g_assert_false (outcome.may_retry);
   g_assert_cmpint (g_get_monotonic_time () - start, <, within_us);
   pyro_push_outcome_clear (&outcome);
   fixture_clear (&f);
@@ -483,7 +494,7 @@ test_proxy (void)
   target = pyro_push_target_new (f.settings, NULL);
   /* From here on the environment does not matter. */
   g_unsetenv ("http_proxy");
-  pyro_push_send (target, f.body, TIMEOUT_MS, no_limit, NULL, &outcome);
+  send_once (target, f.body, TIMEOUT_MS, no_limit, NULL, &outcome);
   g_assert_cmpint (outcome.status, ==, PYRO_PUSH_TAKEN);
   request = http_server_get_request (f.server, 0);
   g_assert_cmpstr (request->path, ==,
@@ -494,7 +505,7 @@ test_proxy (void)
   pyro_push_target_free (g_steal_pointer (&target));
   target = pyro_push_target_new (f.settings, NULL);
   g_setenv ("http_proxy", proxy, TRUE);
-  pyro_push_send (target, f.body, TIMEOUT_MS, no_limit, NULL, &outcome);
+  send_once (target, f.body, TIMEOUT_MS, no_limit, NULL, &outcome);
   g_assert_cmpint (outcome.status, ==, PYRO_PUSH_UNREACHABLE);
   pyro_push_outcome_clear (&outcome);
   g_unsetenv ("http_proxy");
@@ -510,21 +521,199 @@ count_descriptors (void)
 }
 
 static void
-test_keeps_nothing_open (void)
+test_one_connection (void)
 {
   Fixture f;
   PyroPushOutcome outcome;
+  g_autoptr (PyroPushTarget) target = NULL;
+  PyroPushLink *link;
   guint before;
 
   fixture_init (&f);
-  push (&f, &outcome);
+  push (&f, &outcome); /* what is opened once for all */
   g_usleep (100000);
   before = count_descriptors ();
-  push (&f, &outcome);
-  push (&f, &outcome);
+  target = pyro_push_target_new (f.settings, NULL);
+  link = pyro_push_link_new (target);
+  for (guint i = 0; i < 5; i++) {
+    pyro_push_send (link, f.body, TIMEOUT_MS, no_limit, NULL, &outcome);
+    g_assert_cmpint (outcome.status, ==, PYRO_PUSH_TAKEN);
+  }
+  g_assert_cmpuint (http_server_get_n_requests (f.server), ==, 6);
+  g_assert_cmpuint (http_server_get_n_connections (f.server), ==, 2);
+  /* Ours, and the server's. */
+  g_assert_cmpuint (count_descriptors (), ==, before + 2);
+  pyro_push_link_free (link);
   g_usleep (100000); /* the server's side */
   g_assert_cmpuint (count_descriptors (), ==, before);
   fixture_clear (&f);
+}
+
+/* The lowest descriptor that is a connected socket to PORT. */
+static int
+find_connection (guint port)
+{
+  for (int fd = 3; fd < 256; fd++) {
+    struct sockaddr_in peer;
+    socklen_t length = sizeof peer;
+
+    if (getpeername (fd, (struct sockaddr *)&peer, &length) == 0
+        && peer.sin_family == AF_INET && ntohs (peer.sin_port) == port)
+      return fd;
+  }
+  return -1;
+}
+
+/* Applications close descriptors that they do not know, and get our number. */
+static void
+test_a_taken_descriptor (void)
+{
+  Fixture f;
+  PyroPushOutcome outcome;
+  g_autoptr (PyroPushTarget) target = NULL;
+  PyroPushLink *link;
+  int fd, theirs[2];
+  gchar unused;
+
+  fixture_init (&f);
+  target = pyro_push_target_new (f.settings, NULL);
+  link = pyro_push_link_new (target);
+  pyro_push_send (link, f.body, TIMEOUT_MS, no_limit, NULL, &outcome);
+  g_assert_cmpint (outcome.status, ==, PYRO_PUSH_TAKEN);
+
+  fd = find_connection (http_server_get_port (f.server));
+  g_assert_cmpint (fd, >=, 0);
+  g_assert_cmpint (socketpair (AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, theirs),
+                   ==, 0);
+  g_assert_cmpint (dup2 (theirs[0], fd), ==, fd);
+
+  pyro_push_send (link, f.body, TIMEOUT_MS, no_limit, NULL, &outcome);
+  g_assert_cmpint (outcome.status, ==, PYRO_PUSH_TAKEN);
+  pyro_push_link_free (link);
+  g_assert_cmpint (read (theirs[1], &unused, 1), ==, -1);
+  g_assert_cmpint (errno, ==, EAGAIN);
+  g_assert_cmpint (fcntl (fd, F_GETFD), !=, -1);
+  close (fd);
+  close (theirs[0]);
+  close (theirs[1]);
+  fixture_clear (&f);
+}
+
+static void
+test_a_forked_child (void)
+{
+  Fixture f;
+  PyroPushOutcome outcome;
+  g_autoptr (PyroPushTarget) target = NULL;
+  PyroPushLink *link;
+  pid_t child;
+  int status;
+
+  fixture_init (&f);
+  target = pyro_push_target_new (f.settings, NULL);
+  link = pyro_push_link_new (target);
+  pyro_push_send (link, f.body, TIMEOUT_MS, no_limit, NULL, &outcome);
+  child = fork ();
+  if (child == 0) {
+    pyro_push_link_fork_child (link);
+    _exit (find_connection (http_server_get_port (f.server)) >= 0);
+  }
+  g_assert_cmpint (waitpid (child, &status, 0), ==, child);
+  g_assert_cmpint (status, ==, 0);
+  pyro_push_send (link, f.body, TIMEOUT_MS, no_limit, NULL, &outcome);
+  g_assert_cmpint (outcome.status, ==, PYRO_PUSH_TAKEN);
+  g_assert_cmpuint (http_server_get_n_connections (f.server), ==, 1);
+  pyro_push_link_free (link);
+  fixture_clear (&f);
+}
+
+static void
+set_file (const gchar *path, const gchar *content)
+{
+  /* As those who renew tokens do: a new file in the place of the old. */
+  g_assert_true (g_file_set_contents (path, content, -1, NULL));
+}
+
+static void
+test_files_with_secrets (void)
+{
+  Fixture f;
+  PyroPushOutcome outcome;
+  g_autoptr (PyroPushTarget) target = NULL;
+  gchar *dir = fixture_dir_new ();
+  g_autofree gchar *path = g_build_filename (dir, "token", NULL);
+  g_autofree gchar *clean = NULL;
+  g_autofree gchar *log = NULL;
+  static const gchar *const contents[]
+      = { "first-" SECRET "\n", "second-" SECRET "\r\n", NULL, "",
+          "third-" SECRET };
+  static const gchar *const sent[]
+      = { "Bearer first-" SECRET, "Bearer second-" SECRET,
+          "Bearer second-" SECRET, "Bearer second-" SECRET,
+          "Bearer third-" SECRET };
+
+  g_free (fixture_log_take ());
+  fixture_init (&f);
+  fixture_set (&f.settings->auth_token_file, path);
+  set_file (path, contents[0]);
+  target = pyro_push_target_new (f.settings, NULL);
+  for (guint i = 0; i < G_N_ELEMENTS (contents); i++) {
+    if (contents[i] != NULL)
+      set_file (path, contents[i]);
+    else
+      g_unlink (path);
+    pyro_push_target_refresh (target);
+    send_once (target, f.body, TIMEOUT_MS, no_limit, NULL, &outcome);
+    g_assert_cmpstr (
+        header (http_server_get_request (f.server, i), "authorization"), ==,
+        sent[i]);
+  }
+  clean = pyro_push_target_clean (target, "no first-" SECRET);
+  g_assert_null (strstr (clean, SECRET));
+  log = fixture_log_take ();
+  g_assert_null (strstr (log, SECRET));
+  g_assert_cmpuint (fixture_count (log, "auth-token-file="), ==, 2);
+
+  g_clear_pointer (&target, pyro_push_target_free);
+  fixture_set (&f.settings->auth_token_file, "");
+  fixture_set (&f.settings->basic_auth_user, "Aladdin");
+  fixture_set (&f.settings->basic_auth_password_file, path);
+  set_file (path, "open sesame\n");
+  target = pyro_push_target_new (f.settings, NULL);
+  send_once (target, f.body, TIMEOUT_MS, no_limit, NULL, &outcome);
+  g_assert_cmpstr (
+      header (http_server_get_request (f.server, 5), "authorization"), ==,
+      "Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==");
+  fixture_dir_remove (dir);
+  fixture_clear (&f);
+}
+
+static void
+test_plain_text (void)
+{
+  static const struct {
+    const gchar *url;
+    gboolean warns;
+  } cases[] = { { "http://far.invalid", TRUE },
+                { "https://far.invalid", FALSE },
+                { "http://localhost:4040", FALSE },
+                { "http://[::1]:4040", FALSE } };
+
+  for (guint i = 0; i < G_N_ELEMENTS (cases); i++) {
+    PyroSettings *settings = fixture_settings_new ();
+    g_autoptr (PyroPushTarget) target = NULL;
+    g_autofree gchar *log = NULL;
+
+    g_free (fixture_log_take ());
+    fixture_set (&settings->server_url, cases[i].url);
+    fixture_set (&settings->auth_token, SECRET);
+    target = pyro_push_target_new (settings, NULL);
+    log = fixture_log_take ();
+    g_assert_cmpint (strstr (log, "without encryption") != NULL, ==,
+                     cases[i].warns);
+    g_assert_null (strstr (log, SECRET));
+    fixture_settings_free (settings);
+  }
 }
 
 int
@@ -561,6 +750,15 @@ main (int argc, char **argv)
                    test_missing_ca_file);
   g_test_add_func ("/push/the proxy is read from the environment once",
                    test_proxy);
-  g_test_add_func ("/push/no descriptor stays open", test_keeps_nothing_open);
+  g_test_add_func ("/push/one connection is kept, and closed at the end",
+                   test_one_connection);
+  g_test_add_func ("/push/a descriptor that the application took is its own",
+                   test_a_taken_descriptor);
+  g_test_add_func ("/push/a forked child closes its copy of the connection",
+                   test_a_forked_child);
+  g_test_add_func ("/push/secrets are read from files again when they change",
+                   test_files_with_secrets);
+  g_test_add_func ("/push/credentials without encryption are warned of",
+                   test_plain_text);
   return g_test_run ();
 }

@@ -61,6 +61,8 @@ holder_init (Holder *self)
 {
   self->f = fixture (
       "tags=a=b,auth-token=hush,http-headers=A=hush,sample-rate=50", NULL);
+  /* That secrets are no parameters. */
+  g_ptr_array_set_size (self->f.messages, 0);
 }
 
 static void

@@ -42,7 +42,8 @@ test_parameters (void)
       "basic-auth-user=u,basic-auth-password=p,tenant-id=t,http-headers=A=b",
       NULL);
 
-  assert_n_messages (&f, 0);
+  /* The password and the headers: GStreamer logs them. */
+  assert_n_messages (&f, 2);
   g_assert_cmpstr (f.s->server_url, ==, "https://a/b");
   g_assert_cmpstr (f.s->tracer_name, ==, "n");
   g_assert_cmpuint (f.s->sample_rate, ==, 1000);
@@ -163,7 +164,7 @@ test_wrong_values (void)
     { "tracer-name=", "PYROSCOPE_APPLICATION_NAME=n",
       "tracer-name&empty&\"n\" (PYROSCOPE_APPLICATION_NAME)" },
     { NULL, "PYROSCOPE_UPLOAD_INTERVAL=1d",
-      "upload-interval&\"1d\"&PYROSCOPE_UPLOAD_INTERVAL&1 to 3600 seconds" },
+      "upload-interval&\"1d\"&PYROSCOPE_UPLOAD_INTERVAL&1 to 1800 seconds" },
     { "unwinder=orc", NULL, "unwinder&\"orc\"&auto, tables, libunwind" },
     { "labels=elment", NULL, "labels&elment&pipeline, path, element" },
     { "stop-agent-on-dispose=maybe", NULL,
@@ -178,6 +179,20 @@ test_wrong_values (void)
     { NULL, "GST_PYROSCOPE_=1", "GST_PYROSCOPE_" },
     { "auth-token=t,basic-auth-user=u", NULL, "auth-token&wins" },
     { "basic-auth-password=p", NULL, "basic-auth-user is not&set it" },
+    { "auth-token-file=/t,basic-auth-user=u", NULL, "auth-token-file&wins" },
+    { "auth-token-file=/t", "GST_PYROSCOPE_AUTH_TOKEN=t",
+      "auth-token-file is not used&auth-token is set" },
+    { "basic-auth-password-file=/p", NULL, "basic-auth-user is not&set it" },
+    { "auth-token=t", NULL,
+      "auth-token&its log&auth-token-file&GST_PYROSCOPE_AUTH_TOKEN" },
+    { "basic-auth-user=u,basic-auth-password=p", NULL,
+      "basic-auth-password&its log&basic-auth-password-file" },
+    { "http-headers=A=b", NULL, "its log&GST_PYROSCOPE_HTTP_HEADERS" },
+    { "server-url=http://u:p@h", NULL, "its log&GST_PYROSCOPE_SERVER_URL" },
+    { "output-mode=rw", NULL, "output-mode&octal&0600" },
+    { "output-mode=0200", NULL, "output-mode&owner read&0600" },
+    { "output-mode=4755", NULL, "output-mode&permissions&0600" },
+    { "upload-interval=3600", NULL, "too large&1 to 1800 seconds&10" },
     { "auth-token=t,http-headers=authorization=x", NULL,
       "Authorization&auth-token" },
     { "basic-auth-user=u,http-headers=Authorization=x", NULL,
@@ -268,25 +283,26 @@ test_authentication (void)
                  "http-headers=AUTHORIZATION=x,A=b,tenant-id=i",
                  NULL);
 
-  assert_n_messages (&url, 0);
+  /* One for each secret among the parameters. */
+  assert_n_messages (&url, 1);
   g_assert_cmpstr (url.s->server_url, ==, "http://a/b");
   g_assert_cmpstr (url.s->basic_auth_user, ==, "u@v");
   g_assert_cmpstr (url.s->basic_auth_password, ==, "p");
 
-  assert_n_messages (&both, 1);
+  assert_n_messages (&both, 1 + 2);
   g_assert_cmpstr (both.s->server_url, ==, "http://a");
   g_assert_cmpstr (both.s->basic_auth_user, ==, "v");
   g_assert_cmpstr (both.s->basic_auth_password, ==, "q");
 
-  assert_n_messages (&split, 0);
+  assert_n_messages (&split, 1);
   g_assert_cmpstr (split.s->basic_auth_user, ==, "u");
   g_assert_cmpstr (split.s->basic_auth_password, ==, "q");
 
-  assert_n_messages (&injected, 1);
+  assert_n_messages (&injected, 1 + 1);
   g_assert_cmpstr (injected.s->server_url, ==, "http://a");
   g_assert_cmpstr (injected.s->basic_auth_user, ==, "");
 
-  assert_n_messages (&token, 2);
+  assert_n_messages (&token, 2 + 3);
   g_assert_cmpstr (token.s->basic_auth_user, ==, "");
   g_assert_cmpstr (token.s->basic_auth_password, ==, "");
   g_assert_cmpstr (token.s->auth_token, ==, "t");

@@ -33,7 +33,7 @@ WRONG = {
     "unwinder=best": [("unwinder", '"best"', "auto, tables", "auto")],
     "profiles=cpu,gpu": [("profiles", '"cpu,gpu"', "cpu")],
     "labels=elements": [("labels", '"elements"', "pipeline, path, element")],
-    "upload-interval=1h30m": [("upload-interval", '"1h30m"', "1 to 3600 seconds")],
+    "upload-interval=1h30m": [("upload-interval", '"1h30m"', "1 to 1800 seconds")],
     "stop-agent-on-dispose=maybe": [("stop-agent-on-dispose", '"maybe"', "true")],
     'sample-rate="100': [("sample-rate",)],
 }

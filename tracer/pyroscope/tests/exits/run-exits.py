@@ -35,13 +35,15 @@ class Server(socketserver.ThreadingMixIn, http.server.HTTPServer):
 
     daemon_threads = True
 
-    def __init__(self, certificate, key):
+    def __init__(self, authority, certificate, key):
         super().__init__(("127.0.0.1", 0), Handler)
         self.pushed = {}
         self.lock = threading.Lock()
         self.ended = threading.Event()
         self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self._context.load_cert_chain(certificate, key)
+        self._context.load_verify_locations(authority)
+        self._context.verify_mode = ssl.CERT_OPTIONAL
         threading.Thread(target=self.serve_forever, daemon=True).start()
 
     def finish_request(self, request, client_address):
@@ -65,8 +67,16 @@ class Server(socketserver.ThreadingMixIn, http.server.HTTPServer):
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
+    # Connections are kept: one is there when the application ends.
+    protocol_version = "HTTP/1.1"
+
     def do_POST(self):
         self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        if self.path.startswith("/client") and not self.connection.getpeercert():
+            self.send_response(403)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+            return
         with self.server.lock:
             pushed = self.server.pushed
             pushed[self.path] = pushed.get(self.path, 0) + 1
@@ -93,6 +103,9 @@ def make_certificates(folder):
          certificate, "-CA", authority, "-CAkey", folder / "ca.key", "-addext",
          "subjectAltName=DNS:localhost", "-addext",
          "basicConstraints=critical,CA:FALSE"],
+        ["-subj", "/CN=camera 7", "-keyout", folder / "client.key", "-out",
+         folder / "client.pem", "-CA", authority, "-CAkey", folder / "ca.key",
+         "-addext", "basicConstraints=critical,CA:FALSE"],
     ):
         subprocess.run([*common, *arguments], check=True, capture_output=True)
     return authority, certificate, folder / "server.key"
@@ -105,7 +118,9 @@ class Tests:
         self._program = options.program
         self._folder = folder
         self._authority, *pair = make_certificates(folder)
-        self.server = Server(*pair)
+        self.server = Server(self._authority, *pair)
+        self.client_certificate = dict(client_cert_file=folder / "client.pem",
+                                       client_key_file=folder / "client.key")
         self._n_runs = 0
         self._n_tests = 0
         self.failed = False
@@ -211,6 +226,17 @@ def test_cleaned_up(tests, flavour):
                " itself ends as it would", problem, output)
 
 
+def test_client_certificate(tests, flavour):
+    test_delivers(tests, flavour, "returns",
+                  "a server that asks for a client certificate gets it",
+                  path="client", **tests.client_certificate)
+    problem, output, pushed, _ = tests.run(flavour, "returns", path="client")
+    if not problem and (pushed or "refuses access: status 403" not in output):
+        problem = "without one, the profile was pushed or no warning says why"
+    tests.tell(f"{flavour.libcurl}: without the certificate it is refused",
+               problem, output)
+
+
 def test_quits_soon(tests, flavour):
     for delay in range(0, 60_000, 6_000):
         problem, output, pushed, captures = tests.run(
@@ -295,6 +321,7 @@ def main():
                           "it is where the application used OpenSSL after")
             test_delivers(tests, flavour, "uses-curl",
                           "it is where the application used libcurl itself")
+            test_client_certificate(tests, flavour)
             test_cleaned_up(tests, flavour)
             test_quits_soon(tests, flavour)
             if libcurl == "libcurl.so.4":

@@ -47,7 +47,7 @@ static bool may_be_nice;
 static void
 check_own (pid_t tid, const char *name)
 {
-  int nice_max = strncmp (name, "pyro-delivery", 13) == 0 ? 10 : 0;
+  int nice_max = strncmp (name, "pyro-collector", 14) == 0 ? 0 : 10;
   cpu_set_t cpus;
   char path[64], text[32] = "";
   FILE *file;
@@ -95,7 +95,8 @@ static void *
 play (void *data)
 {
   void (*become) (void) = (void (*) (void))data;
-  int n_own = has_tracer () ? 2 : 0, n = 0;
+  /* Collector, encoder, and the files' for the captures. */
+  int n_own = has_tracer () ? 3 : 0, n = 0;
 
   become ();
   load_start ();
