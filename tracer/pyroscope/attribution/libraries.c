@@ -248,15 +248,17 @@ pyro_libraries_refresh (gboolean as_guest)
   free_retired ();
 }
 
-/* Those that were there already stay as they are known. */
+/* Those that were there already stay as they are known; but one that was known
+ * before is gone, though it was the same file. */
 static void
-use_known (PyroLibraryList *added, const PyroLibraryList *before)
+use_known (PyroLibraryList *added, const PyroLibraryList *before, guint64 begin)
 {
   for (guint i = 0; i < added->n; i++) {
     PyroLibraryModule *module = added->modules[i];
     gint64 index = pyro_library_list_find (before, module->library.start);
 
-    if (index >= 0 && before->modules[index]->mark.hash != 0
+    if (index >= 0 && before->modules[index]->adds > begin
+        && before->modules[index]->mark.hash != 0
         && memcmp (&before->modules[index]->mark, &module->mark,
                    sizeof module->mark)
                == 0) {
@@ -281,7 +283,7 @@ pyro_libraries_add (const PyroModuleSet *set)
     pyro_readers_enter ();
     before = __atomic_load_n (&current.table, __ATOMIC_SEQ_CST);
     if (before != NULL)
-      use_known (&added, &before->list);
+      use_known (&added, &before->list, set->begin);
     pyro_library_list_merge (&list, before != NULL ? &before->list : &nothing,
                              &added);
     done = replace (before, make_table (&list, before, &added));

@@ -38,7 +38,8 @@ pyro_module_set_newest (PyroModuleSet *set, guint64 begin)
 {
   guint64 now = begin != 0 ? pyro_module_set_begin () : 0;
 
-  *set = (PyroModuleSet){ .n_newest = now > begin
+  *set = (PyroModuleSet){ .begin = begin,
+                          .n_newest = now > begin
                                           ? (guint)MIN (now - begin, G_MAXUINT)
                                           : 0 };
   return set->n_newest > 0;

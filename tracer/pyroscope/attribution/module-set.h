@@ -16,9 +16,14 @@
 G_BEGIN_DECLS
 
 typedef struct {
-  guint n_newest;      /* the last of the loader's list; or, if that is 0: */
-  const gchar *root;   /* the module of this file ("": the program), and */
-  guint n_with_needed; /* what it needs, the nearest first: so many at most */
+  /* The last N_NEWEST of the loader's list, those that came since it had added
+   * BEGIN. */
+  guint n_newest;
+  guint64 begin;
+  /* Or, if that is 0: the module of the file ROOT ("": the program) and what it
+   * needs, the nearest first, so many at most. */
+  const gchar *root;
+  guint n_with_needed;
 } PyroModuleSet;
 
 /* How many modules the loader has added so far; 0: it does not say, or the

@@ -433,6 +433,77 @@ test_nobody_waits (void)
   unload (&other);
 }
 
+/* sets of modules */
+
+static void
+expect_set_wrapped (const PyroModuleSet *set, const Importer *importer)
+{
+  PyroImportsResult result = { 0 };
+
+  pyro_imports_rewrite_set (nothing, 1, set, &result);
+  g_assert_cmpuint (result.rewritten, ==, 2);
+  g_assert_cmpint (importer->call (), ==, WRAPPED);
+  g_assert_cmpint (importer->call_pointer (), ==, WRAPPED);
+}
+
+static void
+test_newest (void)
+{
+  guint64 begin = pyro_module_set_begin ();
+  PyroModuleSet set;
+  Importer importer;
+
+  g_assert_cmpuint (begin, >, 0);
+  g_assert_false (pyro_module_set_newest (&set, begin));
+  importer = load ("IMPORTER_NOW", RTLD_NOW);
+  g_assert_true (pyro_module_set_newest (&set, begin));
+  g_assert_cmpuint (set.n_newest, ==, 1);
+  expect_set_wrapped (&set, &importer);
+  unload (&importer);
+}
+
+static void
+test_needed (void)
+{
+  Importer importer = load ("IMPORTER_LAZY", RTLD_NOW);
+  g_autofree gchar *name = g_path_get_basename (g_getenv ("IMPORTER_LAZY"));
+  PyroModuleSet set = { .root = name, .n_with_needed = 64 };
+  PyroImportsResult result = { 0 };
+
+  expect_set_wrapped (&set, &importer);
+  /* It needs the C library, and that the loader. */
+  pyro_imports_rewrite_set (nothing, 1, &set, &result);
+  g_assert_cmpuint (result.looked_at, >=, 2);
+  g_assert_cmpuint (result.looked_at, <=, 3);
+  set.root = "none.so";
+  result.looked_at = 0;
+  pyro_imports_rewrite_set (nothing, 1, &set, &result);
+  g_assert_cmpuint (result.looked_at, ==, 0);
+  unload (&importer);
+}
+
+/* What takes its caller's place must not be called from elsewhere. */
+static void
+test_run_path (void)
+{
+  static const PyroImport imports[] = {
+    { "getppid", (gpointer)getppid, (gpointer)wrapper, "" },
+  };
+  const gchar *const variables[]
+      = { "IMPORTER_WITH_RUN_PATH", "IMPORTER_NOW", "IMPORTER_LAZY" };
+
+  for (guint i = 0; i < G_N_ELEMENTS (variables); i++) {
+    PyroModuleSet set = { .n_newest = 1 };
+    PyroImportsResult result = { 0 };
+    Importer importer = load (variables[i], RTLD_NOW);
+
+    pyro_imports_rewrite_set (imports, 1, &set, &result);
+    g_assert_cmpuint (result.rewritten, ==, i == 0 ? 0 : 2);
+    g_assert_cmpint (importer.call (), ==, i == 0 ? getppid () : WRAPPED);
+    unload (&importer);
+  }
+}
+
 static void
 test_others (void)
 {
@@ -477,5 +548,10 @@ main (int argc, char **argv)
   g_test_add_func ("/imports/a-pass-ends-with-its-budget", test_budget);
   g_test_add_func ("/imports/nobody-waits-for-anothers-pass",
                    test_nobody_waits);
+  g_test_add_func ("/imports/what-was-loaded-last-is-done-alone", test_newest);
+  g_test_add_func ("/imports/a-module-and-what-it-needs-are-done-alone",
+                   test_needed);
+  g_test_add_func ("/imports/a-caller-with-a-run-path-calls-itself",
+                   test_run_path);
   return g_test_run ();
 }

@@ -138,6 +138,50 @@ test_loaded_and_unloaded (void)
   g_hash_table_unref (places);
 }
 
+/* Whoever loads a library adds it alone. */
+static void
+test_added (void)
+{
+  gconstpointer strlen_at = dlsym (RTLD_DEFAULT, "strlen");
+
+  for (guint i = 0; i < 10; i++) {
+    const gchar *file = g_getenv (i % 3 ? "IMPORTER_LAZY" : "IMPORTER_NOW");
+    const gchar *name = pyro_library_name (file);
+    guint64 begin = pyro_module_set_begin ();
+    void *handle = dlopen (file, RTLD_NOW);
+    gconstpointer address = dlsym (handle, "importer_call");
+    const PyroLibraries *libraries;
+    const PyroLibrary *library, *libc;
+    PyroModuleSet set;
+
+    g_assert_true (pyro_module_set_newest (&set, begin));
+    pyro_libraries_add (&set);
+    g_assert_true (library_at (address)->name == name);
+    g_assert_true (links (name, strlen_at, TRUE));
+    g_assert_true (links (PLUGIN, base_start, TRUE));
+
+    /* Whose its constructor's threads are. */
+    pyro_libraries_set_loader ((guintptr)address, begin, INHERITED (7));
+    libraries = pyro_libraries_enter ();
+    library = pyro_libraries_find (libraries, (guintptr)address);
+    libc = pyro_libraries_find (libraries, (guintptr)strlen_at);
+    g_assert_cmphex (pyro_libraries_get_loader (library), ==, INHERITED (7));
+    g_assert_cmphex (pyro_libraries_get_loader (libc), ==, 0);
+    pyro_libraries_note_owner (library, INHERITED (7));
+    g_assert_cmphex (pyro_libraries_get_loader (library), ==, INHERITED (7));
+    pyro_libraries_note_owner (library, INHERITED (8));
+    g_assert_cmphex (pyro_libraries_get_loader (library), ==, 0);
+    pyro_libraries_leave ();
+
+    if (i % 2)
+      pyro_libraries_refresh (FALSE);
+    pyro_libraries_add (&set);
+    g_assert_true (library_at (address)->name == name);
+    dlclose (handle);
+  }
+  pyro_libraries_refresh (FALSE);
+}
+
 /* One file after the other at the same place, and nobody has looked between. */
 static void
 test_exchanged (void)
@@ -467,6 +511,7 @@ main (int argc, char **argv)
   ADD ("/libraries/direct-and-other-links", test_links);
   ADD ("/libraries/modules-that-come-and-go", test_loaded_and_unloaded);
   ADD ("/libraries/one-takes-the-place-of-another", test_exchanged);
+  g_test_add_func ("/libraries/whoever-loads-one-adds-it-alone", test_added);
   ADD ("/owners/threads-of-the-process-are-nobodys", test_nobody);
   ADD ("/owners/where-the-start-says-nothing-the-creator-counts",
        test_says_nothing);

@@ -276,12 +276,13 @@ uses_loader (void)
   return race_hidden_file == NULL;
 }
 
+static const PyroImport nothing[] = {
+  { "getppid", (gpointer)getppid, (gpointer)getppid, NULL },
+};
+
 static void
 rewrite (guint budget)
 {
-  static const PyroImport nothing[] = {
-    { "getppid", (gpointer)getppid, (gpointer)getppid, NULL },
-  };
   PyroImportsResult result = { 0 };
 
   pyro_imports_rewrite (nothing, G_N_ELEMENTS (nothing), budget, &result);
@@ -291,10 +292,18 @@ static void *
 run_loader (void *data)
 {
   while (uses_loader () && __atomic_load_n (&n_running, __ATOMIC_ACQUIRE) > 0) {
+    guint64 begin = pyro_module_set_begin ();
     void *handle = dlopen (g_getenv ("IMPORTER_LAZY"), RTLD_NOW);
+    PyroImportsResult result = { 0 };
+    PyroModuleSet set;
 
+    if (pyro_module_set_newest (&set, begin)) {
+      pyro_imports_rewrite_set (nothing, G_N_ELEMENTS (nothing), &set, &result);
+      pyro_libraries_add (&set);
+      pyro_libraries_set_loader ((guintptr)dlsym (handle, "importer_call"),
+                                 begin, 1);
+    }
     rewrite (PYRO_IMPORTS_BRIEFLY);
-    pyro_libraries_refresh (TRUE);
     dlclose (handle);
     pyro_libraries_refresh (TRUE);
     g_usleep (1000);
