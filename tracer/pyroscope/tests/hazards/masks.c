@@ -27,14 +27,6 @@ has_tracer (void)
   return getenv ("GST_TRACERS") != NULL;
 }
 
-/* The profiler runs, and has looked at the program's calls. */
-static void
-begin (void)
-{
-  load_start ();
-  usleep (150000);
-}
-
 /* All that the C library lets a thread block. */
 static unsigned long long
 full_mask (void)
@@ -47,6 +39,29 @@ full_mask (void)
     if (sigismember (&all, signo) == 1 && signo != SIGKILL && signo != SIGSTOP)
       mask |= BIT (signo);
   return mask;
+}
+
+/* The profiler runs, and has looked at the program's calls: on a busy machine
+ * that takes a while. */
+static void
+begin (void)
+{
+  bool is_ready = !has_tracer ();
+
+  load_start ();
+  usleep (150000);
+  for (int i = 0; i < 100 && !is_ready; i++) {
+    Worker worker = { .task = NULL };
+
+    worker_start (&worker);
+    while (worker.tid == 0)
+      usleep (1000);
+    is_ready = (kernel_mask (worker.tid) & BIT (SIGURG)) == 0;
+    worker_join (&worker);
+    if (!is_ready)
+      usleep (50000);
+  }
+  REQUIRE (is_ready);
 }
 
 static void
