@@ -29,6 +29,7 @@
 #include "at-exit.h"
 #include "attribution/hooks.h"
 #include "delivery/delivery.h"
+#include "headroom.h"
 #include "kernel-clock.h"
 #include "log.h"
 #include "session.h"
@@ -120,7 +121,8 @@ start_locked (GstPyroscopeTracer *self)
   pyro_hooks_watch_for_life (FALSE);
   tell_messages (self);
   pyro_at_exit (stop_at_exit);
-  profiler.session = pyro_session_new (self->settings, &error);
+  if (pyro_headroom_is_enough (&error))
+    profiler.session = pyro_session_new (self->settings, &error);
   if (profiler.session == NULL) {
     pyro_hooks_stop ();
     pyro_log_user (GST_LEVEL_WARNING, "no profile is taken: %s",

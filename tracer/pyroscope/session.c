@@ -555,9 +555,9 @@ pyro_session_new (const PyroSettings *settings, GError **error)
 
   if (__atomic_exchange_n (&kept.in_use, TRUE, __ATOMIC_ACQUIRE)) {
     g_set_error_literal (error, G_THREAD_ERROR, G_THREAD_ERROR_AGAIN,
-                         "the collector of the last run, which did not end "
-                         "within stop-timeout, is still at work; start again "
-                         "later");
+                         "the collector of the last run is still at work: "
+                         "another thread stops it, or it did not end within "
+                         "stop-timeout; start again later");
     return NULL;
   }
   session = g_new0 (PyroSession, 1);

@@ -179,6 +179,22 @@ little_address_space (void)
   load_stop ();
 }
 
+/* Enough for the application, not for a profiler besides. */
+static void
+hardly_any_address_space (void)
+{
+  long pages = 0;
+  FILE *file = fopen ("/proc/self/statm", "re");
+
+  REQUIRE (file != NULL && fscanf (file, "%ld", &pages) == 1);
+  fclose (file);
+  limit (RLIMIT_AS, (rlim_t)pages * 4096 + (24 << 20));
+  load_start ();
+  while (time_is_left ())
+    burn_ms (10);
+  load_stop ();
+}
+
 /* Mounts are this process's own from here on. */
 static void
 unshare_mounts (void)
@@ -307,6 +323,7 @@ const Hazard limit_hazards[] = {
   { "no-file-growth", no_file_growth, NULL },
   { "no-more-threads", no_more_threads, NULL },
   { "little-address-space", little_address_space, NULL },
+  { "hardly-any-address-space", hardly_any_address_space, NULL },
   { "full-disk", full_disk, NULL },
   { "in-a-chroot", in_a_chroot, NULL },
   { "another-user", another_user, NULL },

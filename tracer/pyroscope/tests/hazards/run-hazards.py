@@ -64,6 +64,7 @@ CASES = {
     "no-file-growth": 0,
     "no-more-threads": 0,
     "little-address-space": 1,
+    "hardly-any-address-space": 0,
     "full-disk": 0,
     "in-a-chroot": 0,
     "another-user": 0,
