@@ -41,7 +41,7 @@ typedef struct {
 
 /* A thread of the application's is done with so many relocations in less than
  * a millisecond. */
-#define PYRO_IMPORTS_BRIEFLY 65536
+#define PYRO_IMPORTS_BRIEFLY 32768
 
 /* Goes through all modules that may have something left to rewrite, the
  * loader's lock let go again and again; counts are added to RESULT. IMPORTS
