@@ -393,7 +393,7 @@ child_blocks_later (void)
   const Account *account;
 
   pthread_create (&worker.thread, NULL, block_later, &worker);
-  sampler_run (sampler, 10000, &worker.done);
+  sampler_run (sampler, 60000, &worker.done); /* of a busy machine */
   sampler_stop (sampler);
   account = sampler_get (sampler, worker.tid);
   g_assert_cmpuint (account->n_samples, >, 20);
