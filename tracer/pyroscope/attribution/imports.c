@@ -566,13 +566,14 @@ on_member (struct dl_phdr_info *info, size_t size, void *data)
 
 void
 pyro_imports_rewrite_set (const PyroImport *imports, guint n_imports,
-                          const PyroModuleSet *set, PyroImportsResult *result)
+                          const PyroModuleSelection *set,
+                          PyroImportsResult *result)
 {
   int saved_errno = errno;
   Pass pass;
 
   pass_init (&pass, imports, n_imports, result);
-  pyro_module_set_iterate (set, on_member, &pass);
+  pyro_module_selection_iterate (set, on_member, &pass);
   errno = saved_errno;
 }
 

@@ -17,7 +17,7 @@
 
 #include <glib.h>
 
-#include "module-set.h"
+#include "module-selection.h"
 
 G_BEGIN_DECLS
 
@@ -54,9 +54,9 @@ gboolean pyro_imports_rewrite (const PyroImport *imports, guint n_imports,
 
 /* Goes through the modules of SET alone, whatever other threads do: they are
  * done when this returns, but for slots that are bound later. */
-void
-pyro_imports_rewrite_set (const PyroImport *imports, guint n_imports,
-                          const PyroModuleSet *set, PyroImportsResult *result);
+void pyro_imports_rewrite_set (const PyroImport *imports, guint n_imports,
+                               const PyroModuleSelection *set,
+                               PyroImportsResult *result);
 
 /* In the child of a fork(): whoever made a pass does not exist there. */
 void pyro_imports_fork_child (void);

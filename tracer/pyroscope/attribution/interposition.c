@@ -15,7 +15,7 @@
 #include "libraries.h"
 #include "live-elements.h"
 #include "log.h"
-#include "module-set.h"
+#include "module-selection.h"
 #include "node-stack.h"
 #include "owners.h"
 #include "own-thread.h"
@@ -150,7 +150,7 @@ ask (void)
 }
 
 static void
-look_at (const PyroModuleSet *set)
+look_at (const PyroModuleSelection *set)
 {
   PyroImportsResult result = { 0 };
 
@@ -189,16 +189,16 @@ static void *
 open_library (const char *file, int mode, gpointer pc)
 {
   int saved_errno = errno;
-  PyroModuleSet set;
+  PyroModuleSelection set;
   guint64 begin;
   void *handle;
 
-  begin = pyro_module_set_begin ();
+  begin = pyro_module_selection_begin ();
   errno = saved_errno;
   handle = dlopen (file, mode);
   if (handle != NULL) {
     saved_errno = errno;
-    if (pyro_module_set_newest (&set, begin)) {
+    if (pyro_module_selection_newest (&set, begin)) {
       look_at (&set);
       set_loader (handle, begin, pc);
     }
@@ -298,8 +298,9 @@ is_in_use (const gchar *file)
 void
 pyro_interposition_use (const gchar *path)
 {
-  PyroModuleSet set = { .root = pyro_library_name (path != NULL ? path : ""),
-                        .n_with_needed = MAX_NEEDED };
+  PyroModuleSelection set
+      = { .root = pyro_library_name (path != NULL ? path : ""),
+          .n_with_needed = MAX_NEEDED };
 
   if (!pyro_interposition_is_complete () && !is_in_use (set.root))
     look_at (&set);

@@ -269,7 +269,7 @@ use_known (PyroLibraryList *added, const PyroLibraryList *before, guint64 begin)
 }
 
 void
-pyro_libraries_add (const PyroModuleSet *set)
+pyro_libraries_add (const PyroModuleSelection *set)
 {
   const PyroLibraryList nothing = { 0 };
   PyroLibraryList added;

@@ -11,7 +11,7 @@
 
 #include <glib.h>
 
-#include "module-set.h"
+#include "module-selection.h"
 
 G_BEGIN_DECLS
 
@@ -41,7 +41,7 @@ void pyro_libraries_refresh (gboolean as_guest);
 
 /* The modules of SET are in the table when this returns, whatever other threads
  * do, and nothing else is looked at. */
-void pyro_libraries_add (const PyroModuleSet *set);
+void pyro_libraries_add (const PyroModuleSelection *set);
 
 /* The table as it is now, until the matching leave; NULL: it was never read. */
 const PyroLibraries *pyro_libraries_enter (void);
@@ -64,9 +64,9 @@ gboolean pyro_libraries_links (const PyroLibraries *libraries,
                                const PyroLibrary *other, gboolean directly);
 
 /* The library that ADDRESS is in, and those that it needs and that came with
- * it, after the loader had added BEGIN modules (module-set.h), were loaded for
- * the element of the label word LOADER: threads that their constructors make
- * are its own. */
+ * it, after the loader had added BEGIN modules (module-selection.h), were
+ * loaded for the element of the label word LOADER: threads that their
+ * constructors make are its own. */
 void
 pyro_libraries_set_loader (guintptr address, guint64 begin, guint64 loader);
 

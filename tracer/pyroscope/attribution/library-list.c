@@ -233,13 +233,13 @@ read_records (PyroLibraryList *list, const guint8 *at, const Arena *arena)
 }
 
 static void
-iterate (Arena *arena, gboolean as_guest, const PyroModuleSet *set)
+iterate (Arena *arena, gboolean as_guest, const PyroModuleSelection *set)
 {
   int result;
 
   arena->has_begun = FALSE;
   if (set != NULL)
-    arena->cannot |= !pyro_module_set_iterate (set, on_module, arena);
+    arena->cannot |= !pyro_module_selection_iterate (set, on_module, arena);
   else if (as_guest)
     arena->cannot |= !pyro_loader_iterate_as_guest (on_module, arena, &result);
   else
@@ -248,7 +248,7 @@ iterate (Arena *arena, gboolean as_guest, const PyroModuleSet *set)
 
 static gboolean
 read_list (PyroLibraryList *list, Arena *arena, gboolean as_guest,
-           const PyroModuleSet *set)
+           const PyroModuleSelection *set)
 {
   gsize capacity = set != NULL ? 16 * 1024 : 128 * 1024;
   guint8 *memory;
@@ -296,7 +296,8 @@ pyro_library_list_read (PyroLibraryList *list, const PyroLibraryList *before,
 }
 
 void
-pyro_library_list_read_set (PyroLibraryList *list, const PyroModuleSet *set)
+pyro_library_list_read_set (PyroLibraryList *list,
+                            const PyroModuleSelection *set)
 {
   Arena arena = { 0 };
 

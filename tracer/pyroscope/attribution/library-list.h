@@ -37,8 +37,8 @@ pyro_library_list_read (PyroLibraryList *list, const PyroLibraryList *before,
                         gboolean as_guest);
 
 /* Those of SET. */
-void
-pyro_library_list_read_set (PyroLibraryList *list, const PyroModuleSet *set);
+void pyro_library_list_read_set (PyroLibraryList *list,
+                                 const PyroModuleSelection *set);
 
 /* What is in BEFORE, and in ADDED, whose modules have taken the place of
  * others.

@@ -436,7 +436,7 @@ test_nobody_waits (void)
 /* sets of modules */
 
 static void
-expect_set_wrapped (const PyroModuleSet *set, const Importer *importer)
+expect_set_wrapped (const PyroModuleSelection *set, const Importer *importer)
 {
   PyroImportsResult result = { 0 };
 
@@ -449,14 +449,14 @@ expect_set_wrapped (const PyroModuleSet *set, const Importer *importer)
 static void
 test_newest (void)
 {
-  guint64 begin = pyro_module_set_begin ();
-  PyroModuleSet set;
+  guint64 begin = pyro_module_selection_begin ();
+  PyroModuleSelection set;
   Importer importer;
 
   g_assert_cmpuint (begin, >, 0);
-  g_assert_false (pyro_module_set_newest (&set, begin));
+  g_assert_false (pyro_module_selection_newest (&set, begin));
   importer = load ("IMPORTER_NOW", RTLD_NOW);
-  g_assert_true (pyro_module_set_newest (&set, begin));
+  g_assert_true (pyro_module_selection_newest (&set, begin));
   g_assert_cmpuint (set.n_newest, ==, 1);
   expect_set_wrapped (&set, &importer);
   unload (&importer);
@@ -467,7 +467,7 @@ test_needed (void)
 {
   Importer importer = load ("IMPORTER_LAZY", RTLD_NOW);
   g_autofree gchar *name = g_path_get_basename (g_getenv ("IMPORTER_LAZY"));
-  PyroModuleSet set = { .root = name, .n_with_needed = 64 };
+  PyroModuleSelection set = { .root = name, .n_with_needed = 64 };
   PyroImportsResult result = { 0 };
 
   expect_set_wrapped (&set, &importer);
@@ -493,7 +493,7 @@ test_run_path (void)
       = { "IMPORTER_WITH_RUN_PATH", "IMPORTER_NOW", "IMPORTER_LAZY" };
 
   for (guint i = 0; i < G_N_ELEMENTS (variables); i++) {
-    PyroModuleSet set = { .n_newest = 1 };
+    PyroModuleSelection set = { .n_newest = 1 };
     PyroImportsResult result = { 0 };
     Importer importer = load (variables[i], RTLD_NOW);
 

@@ -147,14 +147,14 @@ test_added (void)
   for (guint i = 0; i < 10; i++) {
     const gchar *file = g_getenv (i % 3 ? "IMPORTER_LAZY" : "IMPORTER_NOW");
     const gchar *name = pyro_library_name (file);
-    guint64 begin = pyro_module_set_begin ();
+    guint64 begin = pyro_module_selection_begin ();
     void *handle = dlopen (file, RTLD_NOW);
     gconstpointer address = dlsym (handle, "importer_call");
     const PyroLibraries *libraries;
     const PyroLibrary *library, *libc;
-    PyroModuleSet set;
+    PyroModuleSelection set;
 
-    g_assert_true (pyro_module_set_newest (&set, begin));
+    g_assert_true (pyro_module_selection_newest (&set, begin));
     pyro_libraries_add (&set);
     g_assert_true (library_at (address)->name == name);
     g_assert_true (links (name, strlen_at, TRUE));

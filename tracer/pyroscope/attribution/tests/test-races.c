@@ -292,12 +292,12 @@ static void *
 run_loader (void *data)
 {
   while (uses_loader () && __atomic_load_n (&n_running, __ATOMIC_ACQUIRE) > 0) {
-    guint64 begin = pyro_module_set_begin ();
+    guint64 begin = pyro_module_selection_begin ();
     void *handle = dlopen (g_getenv ("IMPORTER_LAZY"), RTLD_NOW);
     PyroImportsResult result = { 0 };
-    PyroModuleSet set;
+    PyroModuleSelection set;
 
-    if (pyro_module_set_newest (&set, begin)) {
+    if (pyro_module_selection_newest (&set, begin)) {
       pyro_imports_rewrite_set (nothing, G_N_ELEMENTS (nothing), &set, &result);
       pyro_libraries_add (&set);
       pyro_libraries_set_loader ((guintptr)dlsym (handle, "importer_call"),

@@ -47,7 +47,7 @@ def judge_together(cpu, each):
     """EACH: what a pipeline's two workers use, in ms."""
     for i in range(3):
         ms = add_up(cpu, pipeline=f"pipeline-{i}", attribution="inherited")
-        if ms < each * .9:
+        if ms < each * .8:
             return f"pipeline-{i}'s workers have {ms:.0f} ms of {each}"
     own = sum(ms for key, ms in cpu.items() if key[0].startswith("pyro-"))
     none = add_up(cpu, element="") - own
@@ -84,9 +84,14 @@ def main():
         ("the loading of a plugin is not the work of who needed it",
          "loads", {}, judge_loads),
     ]
-    # GStreamer looks at all plugins once, with whatever crashes in them.
-    subprocess.run([sys.argv[1]], check=False, stderr=subprocess.DEVNULL,
-                   env={**os.environ, "GST_TRACERS": ""})
+    # GStreamer looks at all plugins first, and crashes with some of them: the
+    # registry has to be there before anything is measured.
+    for _ in range(5):
+        done = subprocess.run([sys.argv[1]], check=False,
+                              stderr=subprocess.DEVNULL,
+                              env={**os.environ, "GST_TRACERS": ""})
+        if done.returncode >= 0:
+            break
     failed = False
     print(f"1..{len(cases)}", flush=True)
     for i, (title, case, variables, judge) in enumerate(cases, 1):

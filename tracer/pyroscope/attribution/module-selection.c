@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-#include "module-set.h"
+#include "module-selection.h"
 
 #include <string.h>
 
@@ -24,7 +24,7 @@ on_first (struct dl_phdr_info *info, size_t size, void *data)
 }
 
 guint64
-pyro_module_set_begin (void)
+pyro_module_selection_begin (void)
 {
   guint64 adds = 0;
   int result;
@@ -34,14 +34,14 @@ pyro_module_set_begin (void)
 }
 
 gboolean
-pyro_module_set_newest (PyroModuleSet *set, guint64 begin)
+pyro_module_selection_newest (PyroModuleSelection *set, guint64 begin)
 {
-  guint64 now = begin != 0 ? pyro_module_set_begin () : 0;
+  guint64 now = begin != 0 ? pyro_module_selection_begin () : 0;
 
-  *set = (PyroModuleSet){ .begin = begin,
-                          .n_newest = now > begin
-                                          ? (guint)MIN (now - begin, G_MAXUINT)
-                                          : 0 };
+  *set = (PyroModuleSelection){
+    .begin = begin,
+    .n_newest = now > begin ? (guint)MIN (now - begin, G_MAXUINT) : 0
+  };
   return set->n_newest > 0;
 }
 
@@ -149,7 +149,7 @@ find_needed (const struct link_map *map, const gchar *root, guint limit)
 }
 
 typedef struct {
-  const PyroModuleSet *set;
+  const PyroModuleSelection *set;
   int (*func) (struct dl_phdr_info *, size_t, void *);
   gpointer data;
   gsize at;        /* in the list */
@@ -163,7 +163,7 @@ typedef struct {
 static void
 begin (Walk *walk, const struct dl_phdr_info *info)
 {
-  const PyroModuleSet *set = walk->set;
+  const PyroModuleSelection *set = walk->set;
   const struct link_map *map = _r_debug.r_map;
   gsize n = 0;
 
@@ -198,9 +198,10 @@ on_module (struct dl_phdr_info *info, size_t size, void *data)
 }
 
 gboolean
-pyro_module_set_iterate (const PyroModuleSet *set,
-                         int (*func) (struct dl_phdr_info *, size_t, void *),
-                         gpointer data)
+pyro_module_selection_iterate (const PyroModuleSelection *set,
+                               int (*func) (struct dl_phdr_info *, size_t,
+                                            void *),
+                               gpointer data)
 {
   Walk walk = { .set = set, .func = func, .data = data };
   int result;

@@ -24,21 +24,21 @@ typedef struct {
    * needs, the nearest first, so many at most. */
   const gchar *root;
   guint n_with_needed;
-} PyroModuleSet;
+} PyroModuleSelection;
 
 /* How many modules the loader has added so far; 0: it does not say, or the
  * process forks. */
-guint64 pyro_module_set_begin (void);
+guint64 pyro_module_selection_begin (void);
 
 /* Those that came since the loader had added BEGIN, and perhaps a few more if
  * others load meanwhile. FALSE: there is none. */
-gboolean pyro_module_set_newest (PyroModuleSet *set, guint64 begin);
+gboolean pyro_module_selection_newest (PyroModuleSelection *set, guint64 begin);
 
 /* dl_iterate_phdr() for these. FALSE: not now, the process forks. FUNC must not
  * allocate. */
-gboolean
-pyro_module_set_iterate (const PyroModuleSet *set,
-                         int (*func) (struct dl_phdr_info *, size_t, void *),
-                         gpointer data);
+gboolean pyro_module_selection_iterate (const PyroModuleSelection *set,
+                                        int (*func) (struct dl_phdr_info *,
+                                                     size_t, void *),
+                                        gpointer data);
 
 G_END_DECLS
