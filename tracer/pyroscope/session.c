@@ -578,6 +578,7 @@ pyro_session_new (const PyroSettings *settings, GError **error)
     __atomic_store_n (&kept.in_use, FALSE, __ATOMIC_RELEASE);
     return NULL;
   }
+  pyro_delivery_start (session->delivery);
   return session;
 }
 

@@ -328,11 +328,15 @@ pyro_delivery_new (const PyroSettings *settings)
     pyro_log_user (GST_LEVEL_WARNING,
                    "profiles go nowhere; set server-url, or output-dir to "
                    "keep captures");
+  return self;
+}
 
+void
+pyro_delivery_start (PyroDelivery *self)
+{
   g_mutex_lock (&self->lock);
   start_workers (self);
   g_mutex_unlock (&self->lock);
-  return self;
 }
 
 static void

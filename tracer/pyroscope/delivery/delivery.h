@@ -49,9 +49,12 @@ typedef struct {
   guint64 found;        /* requests of earlier processes, in spool-dir */
 } PyroDeliveryStats;
 
-/* SETTINGS is read here, and not afterwards. A thread that cannot be made is
- * tried again at each submit; a wrong server-url is reported. */
+/* SETTINGS is read here, and not afterwards; a wrong server-url is reported. */
 PyroDelivery *pyro_delivery_new (const PyroSettings *settings);
+
+/* Makes its threads, which is not what the sampling shall wait for. A thread
+ * that cannot be made is tried again at each submit. */
+void pyro_delivery_start (PyroDelivery *self);
 
 /* Takes a copy of *JOB and with it the ownership of its data. Where those that
  * wait for the encoder take too much memory, the oldest is discarded. */

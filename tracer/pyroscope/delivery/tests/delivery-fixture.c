@@ -105,6 +105,7 @@ void
 start (Fixture *f)
 {
   f->delivery = pyro_delivery_new (f->settings);
+  pyro_delivery_start (f->delivery);
 }
 
 gboolean

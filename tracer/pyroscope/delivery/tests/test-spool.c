@@ -200,6 +200,7 @@ test_two_processes (void)
   revive (&f);
   start (&f);
   other = pyro_delivery_new (f.settings);
+  pyro_delivery_start (other);
   g_assert_true (stop_within (&f, 8000, &stats));
   g_assert_true (pyro_delivery_stop (
       other, g_get_monotonic_time () + 8 * G_USEC_PER_SEC, &others));
