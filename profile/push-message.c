@@ -66,8 +66,7 @@ pyro_push_request_is_whole (GBytes *request)
     const ProtobufCBinaryData *raw
         = &message->series[0]->samples[0]->raw_profile;
     g_autoptr (GBytes) packed = g_bytes_new_static (raw->data, raw->len);
-    g_autoptr (GBytes) plain
-        = pyro_gunzip (packed, MAX_PROFILE_BYTES, NULL);
+    g_autoptr (GBytes) plain = pyro_gunzip (packed, MAX_PROFILE_BYTES, NULL);
 
     whole = plain != NULL;
   }

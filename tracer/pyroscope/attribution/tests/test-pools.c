@@ -268,10 +268,11 @@ test_functions_of_before (void)
   g_assert_cmpuint (pool_nodes[1], ==, 9);
 }
 
-#define TEN(EACH, n)                                                      \
-  EACH (n##0)                                                             \
-  EACH (n##1) EACH (n##2) EACH (n##3) EACH (n##4) EACH (n##5) EACH (n##6) \
-      EACH (n##7) EACH (n##8) EACH (n##9)
+/* clang-format off */
+#define TEN(EACH, n) \
+  EACH (n##0) EACH (n##1) EACH (n##2) EACH (n##3) EACH (n##4) \
+  EACH (n##5) EACH (n##6) EACH (n##7) EACH (n##8) EACH (n##9)
+/* clang-format on */
 #define MANY(EACH) TEN (EACH, 1) TEN (EACH, 2) TEN (EACH, 3) TEN (EACH, 4)
 
 #define FUNCTION(n)                                       \
