@@ -11,9 +11,11 @@
  * that is not initialized, and is refused once all was cleaned up. */
 #define OPENSSL_INIT_BASE_ONLY 0x00040000
 
-/* OpenSSL's public OPENSSL_INIT_LOAD_CRYPTO_STRINGS, which libcurl asks for as
- * well: the least that makes it register its clean-up. */
-#define OPENSSL_INIT_LOAD_CRYPTO_STRINGS 0x00000002
+/* OpenSSL's public OPENSSL_INIT_ATFORK: the least that makes it register its
+ * clean-up. All that it adds are handlers of fork() that do nothing; loading
+ * the texts of errors takes a millisecond, in which an exit() that runs that
+ * clean-up would crash us. */
+#define OPENSSL_INIT_ATFORK 0x00020000
 
 /* int OPENSSL_init_crypto (uint64_t, const OPENSSL_INIT_SETTINGS *) */
 typedef int (*InitCryptoFunc) (guint64 options, const void *settings);
@@ -67,7 +69,7 @@ start_locked (void)
 {
   network.init_crypto = find_openssl ();
   if (network.init_crypto != NULL) {
-    network.init_crypto (OPENSSL_INIT_LOAD_CRYPTO_STRINGS, NULL);
+    network.init_crypto (OPENSSL_INIT_ATFORK, NULL);
     pyro_at_exit_again ();
   }
   /* exit() has come in between, and has cleaned up. */
