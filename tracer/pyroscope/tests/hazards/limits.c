@@ -173,7 +173,7 @@ little_address_space (void)
   /* Each new thread of anybody's may take 64 MiB for an arena of malloc's, and
    * where GLib then finds no memory it aborts: less than some arenas is not
    * survived, with or without a profiler. */
-  limit (RLIMIT_AS, (rlim_t)pages * 4096 + (256 << 20));
+  limit (RLIMIT_AS, (rlim_t)pages * 4096 + (520 << 20));
   while (time_is_left ())
     burn_ms (10);
   load_stop ();
@@ -186,9 +186,11 @@ hardly_any_address_space (void)
   long pages = 0;
   FILE *file = fopen ("/proc/self/statm", "re");
 
+  /* Threads that gst_init() has left behind, with arenas of malloc's, end. */
+  usleep (100000);
   REQUIRE (file != NULL && fscanf (file, "%ld", &pages) == 1);
   fclose (file);
-  limit (RLIMIT_AS, (rlim_t)pages * 4096 + (24 << 20));
+  limit (RLIMIT_AS, (rlim_t)pages * 4096 + (40 << 20));
   load_start ();
   while (time_is_left ())
     burn_ms (10);
