@@ -116,10 +116,11 @@ is_set (gchar **environment, const gchar *name)
   return g_environ_getenv (environment, name) != NULL;
 }
 
+/* Takes ENVIRONMENT. (transfer full) */
 static gchar **
-make_environment (const Record *record, const gchar *plugin_folder)
+make_environment (const Record *record, const gchar *plugin_folder,
+                  gchar **environment)
 {
-  gchar **environment = g_get_environ ();
   g_autofree gchar *replaced = NULL;
 
   environment = pyro_plugin_enable (environment, plugin_folder, &replaced);
@@ -212,7 +213,7 @@ int
 pyro_cmd_record (int argc, char **argv)
 {
   Record record = { 0 };
-  g_auto (GStrv) environment = g_get_environ ();
+  gchar **environment = g_get_environ ();
   g_autofree gchar *plugin_folder = NULL;
   g_autoptr (GError) error = NULL;
   int status = 1;
@@ -222,12 +223,12 @@ pyro_cmd_record (int argc, char **argv)
     if (plugin_folder == NULL) {
       pyro_report ("%s", error->message);
     } else if (make_folder (&record)) {
-      g_auto (GStrv) changed = make_environment (&record, plugin_folder);
-
-      status = run (&record, changed);
+      environment = make_environment (&record, plugin_folder, environment);
+      status = run (&record, environment);
     }
   }
   g_free (record.folder);
   g_strfreev (record.command);
+  g_strfreev (environment);
   return status;
 }

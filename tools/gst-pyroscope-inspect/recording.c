@@ -29,18 +29,14 @@ count (PyroRecording *recording, const gchar *path)
       g_hash_table_add (recording->elements,
                         pyro_sample_label_to_string (element));
     for (j = 0; j < profile->n_sample_types; j++) {
-      const gchar *type = profile->sample_types[j].type;
-
-      if (strcmp (type, "samples") == 0)
+      if (strcmp (profile->sample_types[j].type, "samples") == 0)
         recording->samples += sample->values[j];
-      else if (strcmp (type, "cpu") == 0)
-        recording->cpu_ns += sample->values[j];
     }
   }
 }
 
 static void
-look (PyroRecording *recording, gboolean counts)
+look (PyroRecording *recording, gboolean is_new)
 {
   g_autoptr (GPtrArray) found = g_ptr_array_new_with_free_func (g_free);
 
@@ -48,10 +44,8 @@ look (PyroRecording *recording, gboolean counts)
   for (guint i = 0; i < found->len; i++) {
     const gchar *path = found->pdata[i];
 
-    if (!g_hash_table_add (recording->known, g_strdup (path)) || !counts)
-      continue;
-    g_ptr_array_add (recording->files, g_strdup (path));
-    count (recording, path);
+    if (g_hash_table_add (recording->known, g_strdup (path)) && is_new)
+      g_ptr_array_add (recording->files, g_strdup (path));
   }
 }
 
@@ -115,6 +109,8 @@ pyro_recording_show (PyroRecording *recording, pid_t pid)
   if (!isatty (STDERR_FILENO))
     return;
   pyro_recording_look (recording);
+  while (recording->n_counted < recording->files->len)
+    count (recording, recording->files->pdata[recording->n_counted++]);
   cpu = pyro_quantity_to_string (cpu_time_ns (pid), "nanoseconds");
   fprintf (stderr, "\r\033[Krecording %d:%02d  CPU %s", (int)(seconds / 60),
            (int)(seconds % 60), cpu);

@@ -13,10 +13,11 @@ G_BEGIN_DECLS
 
 typedef struct {
   const gchar *folder;  /* borrowed */
-  GHashTable *known;    /* file names of before, and those that were counted */
+  GHashTable *known;    /* paths of before, and those of FILES */
   GPtrArray *files;     /* new ones, paths, in the order in which they came */
+  guint n_counted;      /* of FILES, in what follows */
   GHashTable *elements; /* distinct names */
-  gint64 samples, cpu_ns;
+  gint64 samples;
   gint64 begin_us; /* monotonic */
   gboolean shown;  /* a line of progress is on the terminal */
 } PyroRecording;
@@ -25,7 +26,7 @@ typedef struct {
 void pyro_recording_init (PyroRecording *recording, const gchar *folder);
 void pyro_recording_clear (PyroRecording *recording);
 
-/* Counts the captures that have come since. */
+/* Lists the captures that have come since. */
 void pyro_recording_look (PyroRecording *recording);
 
 /* One line on a terminal: time, CPU time of PID, samples and elements. */

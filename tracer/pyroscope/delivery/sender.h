@@ -27,7 +27,7 @@ void pyro_sender_free (PyroSender *sender);
  * stop time. For pyro_own_thread_create(). */
 void *pyro_sender_run (void *sender);
 
-/* After the end of its thread: whether the user was told why the last push
+/* After the end of its thread: whether it was reported why the last push
  * failed. SENDER may be NULL. */
 gboolean pyro_sender_has_warned (const PyroSender *sender);
 
