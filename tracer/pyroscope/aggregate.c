@@ -183,6 +183,8 @@ pyro_aggregate_add_unsampled (PyroAggregate *aggregate,
   commit (aggregate, &draft, weight, ns);
   if (reason == PYRO_UNSAMPLED_BLOCKED)
     aggregate->stats.blocked_ns += ns;
+  if (reason == PYRO_UNSAMPLED_NO_TIMER)
+    aggregate->stats.timerless_ns += ns;
   if (reason == PYRO_UNSAMPLED_LOST)
     aggregate->stats.dropped += weight;
 }

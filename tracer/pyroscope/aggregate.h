@@ -48,6 +48,7 @@ typedef struct {
   guint64 rescued;
   guint64 cpu_ns;        /* all */
   guint64 blocked_ns;    /* of threads that block our signal */
+  guint64 timerless_ns;  /* of threads that no CPU timer could be made for */
   guint64 impossible_ns; /* left out: clocks cannot have counted it */
   guint64 ends[PYRO_STACK_N_ENDS];
 } PyroAggregateStats;

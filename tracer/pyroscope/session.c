@@ -58,8 +58,8 @@
 /* flush_soon: how soon after the last pause. Elements that come and go all the
  * time never end an interval. */
 #define SOON_US 200000
-/* Less CPU time of threads that block our signal is not worth a line. */
-#define MIN_BLOCKED_PERCENT 2.0
+/* Less CPU time without stacks is not worth a line. */
+#define MIN_REPORTED_PERCENT 2.0
 /* More different stacks than this end the interval early: memory is bounded,
  * whatever the interval is. */
 #define MAX_ENTRIES 20000
@@ -110,6 +110,7 @@ struct _PyroSession {
   gboolean signal_lost;
   GHashTable *blocking;      /* ids, of the interval */
   gboolean blocked_reported; /* once a session */
+  gboolean refusal_reported; /* the same */
   PyroSessionStats stats;
 };
 
@@ -149,7 +150,7 @@ report_blocked (PyroSession *session, const PyroAggregateStats *stats)
   gdouble percent
       = 100.0 * (gdouble)stats->blocked_ns / (gdouble)MAX (stats->cpu_ns, 1);
 
-  if (percent >= MIN_BLOCKED_PERCENT && !session->blocked_reported) {
+  if (percent >= MIN_REPORTED_PERCENT && !session->blocked_reported) {
     session->blocked_reported = TRUE;
     GST_WARNING ("%u threads block %s: %.0f %% of the CPU time have no stacks; "
                  "let them block fewer signals, or start them while the "
@@ -159,6 +160,24 @@ report_blocked (PyroSession *session, const PyroAggregateStats *stats)
                  pyro_signal_name (session->signo), percent);
   }
   g_hash_table_remove_all (session->blocking);
+}
+
+/* A filter for system calls, or RLIMIT_SIGPENDING. Once, too. */
+static void
+report_refused (PyroSession *session, const PyroAggregateStats *stats)
+{
+  gdouble percent
+      = 100.0 * (gdouble)stats->timerless_ns / (gdouble)MAX (stats->cpu_ns, 1);
+
+  if (percent < MIN_REPORTED_PERCENT || session->refusal_reported)
+    return;
+  session->refusal_reported = TRUE;
+  pyro_log_user (GST_LEVEL_WARNING,
+                 "%.0f %% of the CPU time have no stacks: the kernel refuses "
+                 "CPU timers for threads (timer_create: %s); allow that call "
+                 "in the filter for system calls, or raise RLIMIT_SIGPENDING",
+                 percent,
+                 g_strerror (pyro_threads_get_timer_error (kept.threads)));
 }
 
 static void
@@ -187,6 +206,7 @@ end_interval (PyroSession *session, gint64 now)
   session->stats.dropped += stats->dropped;
   session->stats.impossible_ns += stats->impossible_ns;
   report_blocked (session, stats);
+  report_refused (session, stats);
   session->stats.truncated += stats->samples - stats->ends[PYRO_STACK_COMPLETE];
   GST_DEBUG ("interval of %" G_GINT64_FORMAT " ms: %" G_GUINT64_FORMAT
              " samples, %u stacks, %" G_GUINT64_FORMAT " dropped",

@@ -156,6 +156,7 @@ pyro_thread_arm (PyroThread *thread, PyroTimerPlan *plan,
   if (unblocked == NULL)
     unblocked = pyro_unblocked_find (thread->info.tid);
   if (!may_have_timer) {
+    plan->error = EAGAIN;
     thread->reason = PYRO_UNSAMPLED_NO_TIMER;
     return PYRO_ARM_SHORT;
   }
@@ -167,6 +168,7 @@ pyro_thread_arm (PyroThread *thread, PyroTimerPlan *plan,
               &thread->timer_id)
                                                     : ENOMEM;
   if (error != 0) {
+    plan->error = error;
     thread->reason = PYRO_UNSAMPLED_NO_TIMER;
     return error == EAGAIN ? PYRO_ARM_SHORT : PYRO_ARM_REFUSED;
   }

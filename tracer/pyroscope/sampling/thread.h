@@ -51,7 +51,8 @@ typedef struct {
 /* What timers are made of. */
 typedef struct {
   guint rate; /* Hz */
-  gint signo; /* 0: none could be had */
+  gint signo; /* 0: none is available */
+  gint error; /* errno of the last timer that the kernel refused */
   guint32 generation;
   guint32 random;
 } PyroTimerPlan;

@@ -521,6 +521,12 @@ pyro_threads_get_n (PyroThreads *threads)
   return g_hash_table_size (threads->by_tid);
 }
 
+gint
+pyro_threads_get_timer_error (PyroThreads *threads)
+{
+  return threads->plan.error;
+}
+
 void
 pyro_threads_forget (void)
 {

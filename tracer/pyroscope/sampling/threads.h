@@ -97,6 +97,9 @@ gboolean pyro_threads_is_quiescent (gpointer threads);
 guint pyro_threads_get_n_armed (PyroThreads *threads);
 guint pyro_threads_get_n (PyroThreads *threads);
 
+/* Why the last timer was refused (errno); 0: none was. */
+gint pyro_threads_get_timer_error (PyroThreads *threads);
+
 /* After fork(), in the child: none of the other threads is there and timers
  * were not inherited. Whatever PyroThreads there was leaks on purpose. */
 void pyro_threads_forget (void);

@@ -116,6 +116,12 @@ CASES = {
     "bound-process": 1,
 }
 
+# What whoever runs the application reads.
+REPORTED = {
+    "refusing-filter": b"the kernel refuses CPU timers for threads "
+    b"(timer_create: Operation not permitted)",
+}
+
 
 class Run:
     """One process of a case and how it ended."""
@@ -182,6 +188,8 @@ def judge(options, case):
         problems.append(f"{bare.seconds:.2f} s became {traced.seconds:.2f} s")
     if traced.captures < CASES[case]:
         problems.append(f"{traced.captures} captures instead of {CASES[case]}")
+    if REPORTED.get(case, b"") not in traced.errors:
+        problems.append(f"it does not report {REPORTED[case]!r}")
     if problems and traced.errors:
         problems.append(traced.errors.decode(errors="replace"))
     return False, "\n".join(problems)
