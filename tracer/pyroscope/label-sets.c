@@ -16,6 +16,7 @@ static const gchar *const attribution_names[] = {
   [PYRO_ATTRIBUTION_EXACT] = "exact",
   [PYRO_ATTRIBUTION_INHERITED] = "inherited",
   [PYRO_ATTRIBUTION_LIBRARY] = "library",
+  [PYRO_ATTRIBUTION_UNSAMPLED] = "unsampled",
 };
 
 /* What the entries with one label word and one thread name have. */
@@ -120,6 +121,17 @@ set_names (PyroLabelSets *sets, Set *set, PyroLabelLevel level)
   set->thread = shorten (sets, set->entry->thread, level);
 }
 
+static const gchar *
+attribution_of (const Set *set)
+{
+  PyroAttribution attribution = pyro_label_word_attribution (set->entry->label);
+
+  /* How an element was found, if there is one. */
+  if (set->node == NULL && attribution != PYRO_ATTRIBUTION_UNSAMPLED)
+    attribution = PYRO_ATTRIBUTION_NONE;
+  return attribution_names[attribution];
+}
+
 static guint
 fill (const PyroLabelSets *sets, const Set *set,
       PyroLabel labels[PYRO_MAX_LABELS])
@@ -140,10 +152,7 @@ fill (const PyroLabelSets *sets, const Set *set,
     ADD (PYRO_LABEL_FACTORY, "factory", set->node->factory);
   }
   ADD (PYRO_LABEL_THREAD, "thread", set->thread);
-  ADD (PYRO_LABEL_ATTRIBUTION, "attribution",
-       attribution_names[set->node != NULL
-                             ? pyro_label_word_attribution (set->entry->label)
-                             : PYRO_ATTRIBUTION_NONE]);
+  ADD (PYRO_LABEL_ATTRIBUTION, "attribution", attribution_of (set));
 #undef ADD
   return n;
 }

@@ -257,12 +257,14 @@ on_unsampled (const PyroThreadInfo *thread, PyroUnsampledReason reason,
 {
   PyroSession *session = data;
 
-  if (reason != PYRO_UNSAMPLED_OWN)
+  if (reason != PYRO_UNSAMPLED_OWN) {
     session->idle_ticks = 0;
+    label = pyro_label_word_unsampled (pyro_nodes_settle (label));
+  }
   if (reason == PYRO_UNSAMPLED_BLOCKED)
     g_hash_table_add (session->blocking, GINT_TO_POINTER (thread->tid));
   pyro_aggregate_add_unsampled (session->aggregate, thread, reason, ns, weight,
-                                pyro_nodes_settle (label));
+                                label);
 }
 
 /* ORC's code is copied with the map. */

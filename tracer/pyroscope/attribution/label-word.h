@@ -16,6 +16,7 @@ typedef enum {
   PYRO_ATTRIBUTION_EXACT,     /* a hook of GStreamer says so */
   PYRO_ATTRIBUTION_INHERITED, /* the element that made the thread */
   PYRO_ATTRIBUTION_LIBRARY,   /* the only element that uses the library */
+  PYRO_ATTRIBUTION_UNSAMPLED, /* CPU time that no sample saw */
 } PyroAttribution;
 
 /* Whoever made the word could not wait for the registry of nodes: it has the
@@ -35,6 +36,15 @@ static inline uint32_t
 pyro_label_word_node (uint64_t word)
 {
   return word & PYRO_LABEL_QUESTION ? 0 : (uint32_t)word;
+}
+
+/* For CPU time that no sample saw, of a thread that had no other element than
+ * WORD's; the node may be 0. */
+static inline uint64_t
+pyro_label_word_unsampled (uint64_t word)
+{
+  return (uint64_t)PYRO_ATTRIBUTION_UNSAMPLED << 32
+         | pyro_label_word_node (word);
 }
 
 static inline PyroAttribution

@@ -15,6 +15,10 @@ __thread PyroNodeStack *pyro_own_node_stack
 
 guint64 pyro_loading_label;
 
+/* This thread did other things before it had a stack. */
+static __thread gboolean worked_for_nobody
+    __attribute__ ((tls_model ("initial-exec")));
+
 static pthread_key_t exit_key;
 static pthread_once_t exit_key_once = PTHREAD_ONCE_INIT;
 
@@ -75,6 +79,8 @@ attach (PyroNodeStack *stack)
   pthread_once (&exit_key_once, make_exit_key);
   pthread_setspecific (exit_key, stack);
   pyro_own_node_stack = stack;
+  if (worked_for_nobody)
+    pyro_node_stack_note_nobody (stack);
 }
 
 /* The kernel has put these bytes above all frames of the main thread, and no
@@ -124,6 +130,7 @@ pyro_node_stack_new (guint generation, guint64 base)
     return NULL;
   stack->generation = generation;
   stack->label = stack->base = base;
+  stack->task.label = stack->announcement.sole.label = base;
   return stack;
 }
 
@@ -140,19 +147,89 @@ pyro_node_stack_discard (PyroNodeStack *stack)
   munmap (stack, sizeof *stack);
 }
 
+/* The same element may be known in two ways; questions have no node yet. */
+static gboolean
+is_same_element (guint64 label, guint64 other)
+{
+  return label == other
+         || (pyro_label_word_node (label) != 0
+             && pyro_label_word_node (label) == pyro_label_word_node (other));
+}
+
+static void
+note (PyroSoleLabel *sole, guint64 label)
+{
+  if (sole->label == 0)
+    __atomic_store_n (&sole->label, label, __ATOMIC_RELEASE);
+  else if (!is_same_element (sole->label, label))
+    __atomic_store_n (&sole->has_others, TRUE, __ATOMIC_RELEASE);
+}
+
+static void
+note_base (PyroNodeStack *stack, guint64 base)
+{
+  note (&stack->task, base);
+  note (&stack->announcement.sole, base);
+}
+
+void
+pyro_node_stack_note_other (PyroNodeStack *stack, guint64 label)
+{
+  note_base (stack, label);
+  /* What the thread does besides is nobody's. */
+  if (stack->base == 0)
+    pyro_node_stack_note_nobody (stack);
+}
+
+void
+pyro_node_stack_note_nobody (PyroNodeStack *stack)
+{
+  stack->task.has_others = TRUE;
+  __atomic_store_n (&stack->announcement.sole.has_others, TRUE,
+                    __ATOMIC_RELEASE);
+}
+
+void
+pyro_node_stack_work_for_nobody (void)
+{
+  worked_for_nobody = TRUE;
+  if (pyro_own_node_stack != NULL)
+    pyro_node_stack_note_nobody (pyro_own_node_stack);
+}
+
+/* Entries on top that are used again at once are not noted again. */
+#define N_FORGOTTEN 16
+
+/* From now on the thread works for BASE. */
+static void
+turn (PyroNodeStack *stack, guint64 base)
+{
+  PyroAnnouncement *announcement = &stack->announcement;
+  guint64 used_ns;
+
+  if (pyro_thread_cpu_time (0, &used_ns))
+    pyro_turns_add (&announcement->turns,
+                    stack->task.has_others ? 0 : announcement->last_label,
+                    used_ns);
+  stack->task = (PyroSoleLabel){ .label = base };
+  for (guint i = 0; i < N_FORGOTTEN; i++)
+    stack->entries[i].object = NULL;
+}
+
 /* The clock is a system call: it is read for another owner only. */
 guint64
 pyro_node_stack_rebase (PyroNodeStack *stack, guint64 base)
 {
   PyroAnnouncement *announcement = &stack->announcement;
   guint64 before = stack->base;
-  guint64 used_ns;
 
   if (before != 0)
     __atomic_store_n (&announcement->last_label, before, __ATOMIC_RELAXED);
   if (base != 0 && announcement->last_label != 0
-      && base != announcement->last_label && pyro_thread_cpu_time (0, &used_ns))
-    pyro_turns_add (&announcement->turns, announcement->last_label, used_ns);
+      && base != announcement->last_label)
+    turn (stack, base);
+  if (base != 0)
+    note_base (stack, base);
   stack->depth = 0;
   stack->base = base;
   pyro_node_stack_set_label (stack, base);
@@ -201,6 +278,13 @@ pyro_node_stack_renew (guint generation)
   return stack;
 }
 
+static void
+note_answer (PyroSoleLabel *sole, guint64 question, guint64 answer)
+{
+  if (sole->label == question)
+    __atomic_store_n (&sole->label, answer, __ATOMIC_RELEASE);
+}
+
 /* A task goes on for long: the question of whose it is has been answered by
  * now, and is forgotten later. */
 static void
@@ -211,8 +295,11 @@ settle_base (PyroNodeStack *stack)
   if (!(stack->base & PYRO_LABEL_QUESTION))
     return;
   base = pyro_nodes_try_settle (stack->base);
-  if (base != 0)
-    stack->base = base;
+  if (base == 0)
+    return;
+  note_answer (&stack->task, stack->base, base);
+  note_answer (&stack->announcement.sole, stack->base, base);
+  stack->base = base;
 }
 
 PyroPadCacheEntry *

@@ -62,6 +62,7 @@ typedef struct {
   guint generation; /* of the session that the entries belong to */
   PyroAnnouncement announcement;
   guintptr own_low, own_size; /* the thread's own stack; 0: not asked for yet */
+  PyroSoleLabel task; /* since the thread turned to work of another owner */
   /* Of a thread that was made with this stack. */
   void *(*start) (void *);
   void *argument;
@@ -91,6 +92,10 @@ void pyro_node_stack_discard (PyroNodeStack *stack);
  * it did before: empties its STACK and sets the label word of the empty one.
  * Returns the one before. */
 guint64 pyro_node_stack_rebase (PyroNodeStack *stack, guint64 base);
+
+/* This thread begins a task of nobody's: CPU time of it of which there is no
+ * sample is no element's. It may have no stack yet. */
+void pyro_node_stack_work_for_nobody (void);
 
 /* This thread begins a pad's task of the element of LABEL, or leaves it: what
  * it does outside of any hook in between is that element's. They also count
@@ -162,6 +167,19 @@ pyro_node_stack_set_label (PyroNodeStack *stack, guint64 label)
 {
   pyro_label_fallback_clear (&stack->announcement.fallback);
   __atomic_store_n (&stack->label, label, __ATOMIC_RELEASE);
+}
+
+/* The thread executes LABEL's element, perhaps for the first time. */
+void pyro_node_stack_note_other (PyroNodeStack *stack, guint64 label);
+
+/* The thread executes what belongs to no element that is known. */
+void pyro_node_stack_note_nobody (PyroNodeStack *stack);
+
+static inline void
+pyro_node_stack_note (PyroNodeStack *stack, guint64 label)
+{
+  if (label != 0 && label != stack->task.label)
+    pyro_node_stack_note_other (stack, label);
 }
 
 /* The label word of the entry at DEPTH - 1, or of the empty stack. */
@@ -236,6 +254,7 @@ static inline void
 pyro_node_stack_put_unnamed (PyroNodeStack *stack, guint depth)
 {
   stack->depth = depth + 1;
+  pyro_node_stack_note_nobody (stack);
   pyro_node_stack_set_label (stack, 0);
 }
 
@@ -245,6 +264,7 @@ pyro_node_stack_push (PyroNodeStack *stack, gconstpointer object, guint64 label,
 {
   guint depth = pyro_node_stack_prune (stack, kind, frame);
 
+  pyro_node_stack_note (stack, label);
   if (G_LIKELY (depth < PYRO_NODE_STACK_SIZE))
     pyro_node_stack_put (stack, depth, object, label, 0, kind, frame);
   else
@@ -273,10 +293,10 @@ pyro_node_stack_push_pad (PyroNodeStack *stack, GstPad *pad, gboolean peer,
                          frame);
   } else {
     const PyroPadCacheEntry *cached = pyro_node_stack_resolve (stack, pad);
+    guint64 label = peer ? cached->labels.other_side : cached->labels.own;
 
-    pyro_node_stack_put (stack, depth, pad,
-                         peer ? cached->labels.other_side : cached->labels.own,
-                         cached->epoch, kind, frame);
+    pyro_node_stack_note (stack, label);
+    pyro_node_stack_put (stack, depth, pad, label, cached->epoch, kind, frame);
   }
 }
 

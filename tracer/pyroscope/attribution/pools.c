@@ -128,6 +128,8 @@ run (guint64 pool, GFunc func, gpointer data, gpointer user_data)
 
   if (label != 0 && generation != 0)
     stack = pyro_node_stack_get (generation);
+  if (label == 0)
+    pyro_node_stack_work_for_nobody ();
   if (stack != NULL)
     before = pyro_node_stack_rebase (stack, label);
   func (data, user_data);

@@ -66,3 +66,14 @@ pyro_announcement_get_label (const PyroAnnouncement *announcement)
              ? label
              : __atomic_load_n (&announcement->last_label, __ATOMIC_RELAXED);
 }
+
+guint64
+pyro_announcement_get_sole_label (const PyroAnnouncement *announcement)
+{
+  const PyroSoleLabel *sole = &announcement->sole;
+
+  /* The label is not changed any more once there are others. */
+  return __atomic_load_n (&sole->has_others, __ATOMIC_ACQUIRE)
+             ? 0
+             : __atomic_load_n (&sole->label, __ATOMIC_ACQUIRE);
+}

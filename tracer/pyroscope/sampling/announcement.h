@@ -15,6 +15,12 @@
 #include "label-fallback.h"
 #include "turns.h"
 
+/* The one label word that a thread had, if it never had another one. */
+typedef struct {
+  guint64 label; /* 0: none yet */
+  guint has_others;
+} PyroSoleLabel;
+
 /* A thread's wish to be sampled at once, where its label word is, and its
  * stack: [stack_low, stack_high), 0 where that is not known. */
 typedef struct _PyroAnnouncement {
@@ -23,6 +29,7 @@ typedef struct _PyroAnnouncement {
   pid_t tid;
   const guint64 *label;
   guint64 last_label; /* while *LABEL is 0: what it was before */
+  PyroSoleLabel sole; /* for the CPU time of which there is no sample */
   PyroLabelFallback fallback;
   PyroTurns turns;
   guint64 ended_ns; /* 0; when it ends, what the thread's CPU clock says */
@@ -41,3 +48,6 @@ PyroAnnouncement *pyro_announcements_take (void);
 /* The label word; of a thread that is idle, or gone, the last one that it had.
  */
 guint64 pyro_announcement_get_label (const PyroAnnouncement *announcement);
+
+/* The only label word that the thread had; 0: it had none, or several. */
+guint64 pyro_announcement_get_sole_label (const PyroAnnouncement *announcement);

@@ -75,14 +75,31 @@ pyro_thread_free (PyroThread *thread)
 
 /* the balance */
 
-static guint64
-label_now (PyroThread *thread)
+static const PyroAnnouncement *
+announcement_in_force (PyroThread *thread)
 {
   const PyroAnnouncement *announcement = thread->announcements;
 
   while (announcement != NULL && announcement->label != thread->record.label)
     announcement = announcement->next_adopted;
+  return announcement;
+}
+
+static guint64
+label_now (PyroThread *thread)
+{
+  const PyroAnnouncement *announcement = announcement_in_force (thread);
+
   return announcement != NULL ? pyro_announcement_get_label (announcement) : 0;
+}
+
+static guint64
+sole_label (PyroThread *thread)
+{
+  const PyroAnnouncement *announcement = announcement_in_force (thread);
+
+  return announcement != NULL ? pyro_announcement_get_sole_label (announcement)
+                              : 0;
 }
 
 static void
@@ -102,7 +119,7 @@ void
 pyro_thread_tell (PyroThread *thread, PyroUnsampledReason reason, gint64 ns,
                   guint64 weight, const PyroThreadsSink *sink, gpointer data)
 {
-  tell_as (thread, reason, ns, weight, label_now (thread), sink, data);
+  tell_as (thread, reason, ns, weight, sole_label (thread), sink, data);
 }
 
 static void

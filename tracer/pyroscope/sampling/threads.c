@@ -210,7 +210,7 @@ tell_of_unmet (PyroThreads *threads, const PyroAnnouncement *announcement,
     sink->impossible (&info, (guint64)impossible_ns, data);
   else
     sink->unsampled (&info, PYRO_UNSAMPLED_START, (guint64)used_ns, 0,
-                     pyro_announcement_get_label (announcement), data);
+                     pyro_announcement_get_sole_label (announcement), data);
 }
 
 static gboolean

@@ -40,8 +40,8 @@ typedef struct {
   void (*sample) (const PyroThreadInfo *thread, const PyroRawSample *sample,
                   gpointer data);
   /* WEIGHT: samples that it would have been, 0 where there was no timer.
-   * LABEL: the thread's label word now, or, where that is 0, its last one: what
-   * has not been told of an idle thread was used before it was idle. */
+   * LABEL: the only label word that the thread ever had; 0: it had several, and
+   * nobody knows under which of them it was used, or none. */
   void (*unsampled) (const PyroThreadInfo *thread, PyroUnsampledReason reason,
                      guint64 ns, guint64 weight, guint64 label, gpointer data);
   /* A handler missed a copy of the code around PC. NULL: nobody cares. */

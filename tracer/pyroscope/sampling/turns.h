@@ -12,7 +12,7 @@
 #include <stdint.h>
 
 typedef struct {
-  uint64_t label; /* the thread's label word until then */
+  uint64_t label; /* the only one that the thread had until then; 0: several */
   uint64_t ns;    /* its CPU clock then */
 } PyroTurn;
 

@@ -306,6 +306,111 @@ test_sessions (void)
   g_assert_cmpuint (stack->depth, ==, 0);
 }
 
+/* CPU time that no sample saw: of which element it can only be. */
+
+static gpointer
+run_alone (gpointer data)
+{
+  const guint64 base = EXACT (5);
+  PyroNodeStack *stack = begin ();
+  const PyroAnnouncement *announcement = &stack->announcement;
+  PyroTurn turn;
+
+#define assert_sole(label) \
+  g_assert_cmphex (pyro_announcement_get_sole_label (announcement), ==, label)
+  assert_sole (0);
+  pyro_node_stack_enter_task (base);
+  assert_sole (base);
+  push (stack, 5, 1);
+  pyro_node_stack_push (stack, OBJECT (5),
+                        pyro_label_word (5, PYRO_ATTRIBUTION_INHERITED),
+                        PYRO_HOOK_CHAIN, FRAME (2));
+  assert_sole (base);
+  if (data != NULL) {
+    push (stack, 6, 3);
+    assert_sole (0);
+    pop (stack, 6);
+    assert_sole (0);
+  }
+  /* Of the task before, whose element alone it is. */
+  pyro_node_stack_enter_task (EXACT (8));
+  g_assert_true (pyro_turns_get (&announcement->turns, 0, &turn));
+  g_assert_cmphex (turn.label, ==, data != NULL ? 0 : base);
+  pyro_node_stack_enter_task (EXACT (9));
+  g_assert_true (pyro_turns_get (&announcement->turns, 1, &turn));
+  g_assert_cmphex (turn.label, ==, EXACT (8));
+  assert_sole (0);
+#undef assert_sole
+  return NULL;
+}
+
+static gpointer
+run_besides (gpointer data)
+{
+  PyroNodeStack *stack = begin ();
+
+  /* A thread of the application's, that does something else, too. */
+  push (stack, 1, 1);
+  g_assert_cmphex (pyro_announcement_get_sole_label (&stack->announcement), ==,
+                   0);
+  return NULL;
+}
+
+/* DATA: what it does between its tasks. */
+static gpointer
+run_for_nobody (gpointer data)
+{
+  const PyroAnnouncement *announcement;
+  PyroNodeStack *stack;
+
+  if (data == NULL)
+    pyro_node_stack_work_for_nobody ();
+  stack = begin ();
+  announcement = &stack->announcement;
+  pyro_node_stack_enter_task (EXACT (5));
+  if (data != NULL) {
+    g_assert_cmphex (pyro_announcement_get_sole_label (announcement), ==,
+                     EXACT (5));
+    ((void (*) (PyroNodeStack *))data) (stack);
+  }
+  g_assert_cmphex (pyro_announcement_get_sole_label (announcement), ==, 0);
+  return NULL;
+}
+
+static void
+execute_for_nobody (PyroNodeStack *stack)
+{
+  pyro_node_stack_leave_task ();
+  pyro_node_stack_work_for_nobody ();
+  pyro_node_stack_enter_task (EXACT (5));
+}
+
+static void
+nest_too_deeply (PyroNodeStack *stack)
+{
+  for (guint i = 0; i <= PYRO_NODE_STACK_SIZE; i++)
+    push (stack, 5, i + 1);
+  for (guint i = 0; i <= PYRO_NODE_STACK_SIZE; i++)
+    pop (stack, 5);
+}
+
+static void
+test_unsampled (void)
+{
+  g_thread_join (g_thread_new ("nobody-first", run_for_nobody, NULL));
+  g_thread_join (
+      g_thread_new ("nobody-later", run_for_nobody, execute_for_nobody));
+  g_thread_join (g_thread_new ("too-deep", run_for_nobody, nest_too_deeply));
+  g_thread_join (g_thread_new ("one-element", run_alone, NULL));
+  g_thread_join (
+      g_thread_new ("two-elements", run_alone, GUINT_TO_POINTER (1)));
+  g_thread_join (g_thread_new ("application", run_besides, NULL));
+  g_assert_cmphex (pyro_label_word_unsampled (EXACT (3)), ==,
+                   pyro_label_word (3, PYRO_ATTRIBUTION_UNSAMPLED));
+  g_assert_cmpuint (pyro_label_word_node (pyro_label_word_unsampled (0)), ==,
+                    0);
+}
+
 /* threads */
 
 static gpointer
@@ -616,6 +721,7 @@ main (int argc, char **argv)
   ADD ("depth-is-bounded-and-comes-back", test_overflow);
   ADD ("tasks-begin-and-end", test_tasks);
   ADD ("sessions-begin-with-an-empty-stack", test_sessions);
+  ADD ("time-without-a-sample-is-the-only-elements-or-nobodys", test_unsampled);
   ADD ("a-thread-adopts-the-stack-that-its-creator-made", test_adopted);
   ADD ("calls-whose-end-may-be-missing-are-in-doubt", test_doubt);
   ADD ("calls-below-that-may-have-ended-are-in-doubt-too", test_doubt_below);

@@ -104,6 +104,37 @@ test_pushers (void)
 }
 
 static void
+note_sole_label (gpointer data, gpointer user_data)
+{
+  *(guint64 *)data = pyro_own_node_stack != NULL
+                         ? pyro_announcement_get_sole_label (
+                             &pyro_own_node_stack->announcement)
+                         : 0;
+}
+
+/* CPU time of its thread that no sample saw may be of either. */
+static void
+test_nobodys_tasks_beside (void)
+{
+  const guint64 label = pyro_label_word (5, PYRO_ATTRIBUTION_EXACT);
+  guint64 alone = 0, beside = 0, nobodys = 0;
+  GThreadPool *pool;
+
+  begin (GENERATION);
+  pool = pyro_pools_new (note_sole_label, NULL, 1, TRUE, NULL);
+  pyro_node_stack_rebase (pyro_own_node_stack, label);
+  g_assert_true (pyro_pools_push (pool, &alone, NULL));
+  pyro_node_stack_rebase (pyro_own_node_stack, 0);
+  g_assert_true (pyro_pools_push (pool, &nobodys, NULL));
+  pyro_node_stack_rebase (pyro_own_node_stack, label);
+  g_assert_true (pyro_pools_push (pool, &beside, NULL));
+  pyro_node_stack_rebase (pyro_own_node_stack, 0);
+  pyro_pools_free (pool, FALSE, TRUE);
+  g_assert_cmphex (alone, ==, label);
+  g_assert_cmphex (beside, ==, 0);
+}
+
+static void
 test_without_a_session (void)
 {
   expect_pushers (0, 5);
@@ -352,6 +383,10 @@ int
 main (int argc, char **argv)
 {
   g_test_init (&argc, &argv, NULL);
+  /* First of all: GLib uses threads again. */
+  g_test_add_func ("/pools/time-without-a-sample-beside-a-task-of-nobodys-is-"
+                   "nobodys",
+                   test_nobodys_tasks_beside);
   g_test_add_func ("/pools/tasks-are-whose-pushed-them", test_pushers);
   g_test_add_func ("/pools/without-a-session-calls-are-passed-through",
                    test_without_a_session);

@@ -535,7 +535,7 @@ wait_for (const gint *done)
 static void
 child_labels_of_before (void)
 {
-  static PyroAnnouncement announcement = { .last_label = 7 };
+  static PyroAnnouncement announcement = { .sole = { .label = 7 } };
   Worker worker
       = { .ms = 100, .announcement = &announcement, .announces_late = TRUE };
   Sampler *sampler;

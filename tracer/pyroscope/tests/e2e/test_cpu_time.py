@@ -136,3 +136,20 @@ def test_the_stacks_of_real_codecs_are_complete(launcher, needs_elements, codec)
     for stack in run.captures.by_stack("samples"):
         if len(stack) > 1 and not stack[0].startswith("[truncated: "):
             assert stack[0].startswith(starts), stack
+
+
+def test_what_no_sample_saw_is_nobodys_exact_time(launcher):
+    # So short that much of it has no stack: two elements in one thread, of
+    # which none can be given that time.
+    run = launcher.run(
+        "videotestsrc num-buffers=20 ! videoconvert ! video/x-raw,format=RGB ! fakesink"
+    )
+    unsampled = 0
+    for profile in run.captures.profiles:
+        for sample in profile.samples:
+            is_unsampled = sample.stack[-1].startswith("[not sampled")
+            assert (sample.labels["attribution"] == "unsampled") == is_unsampled
+            if is_unsampled:
+                assert "element" not in sample.labels
+                unsampled += sample.values[1]
+    assert unsampled > 0

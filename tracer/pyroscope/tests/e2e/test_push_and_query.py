@@ -143,7 +143,7 @@ def test_series_say_who_was_profiled(launcher, server, service):
     assert {f"pipeline0/{e}" for e in TWO_THREADS_BUSY} <= set(paths)
     factories = server.label_values("factory", select(service))
     assert {"videotestsrc", "videoconvert", "videoscale"} <= set(factories)
-    kinds = {"exact", "inherited", "library", "none"}
+    kinds = {"exact", "inherited", "library", "none", "unsampled"}
     assert set(server.label_values("attribution", select(service))) <= kinds
     threads = server.label_values("thread", select(service))
     assert "queue0:src" in threads
