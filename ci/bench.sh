@@ -4,11 +4,12 @@
 # with the benchmarks, then the ones that are named (both of them).
 # bench.sh unwind [SECONDS]: every unwinder on the same stacks, SECONDS for each
 # pipeline, and other profilers on the same pipelines.
+# bench.sh names: how many frames have a name, and how many names are right.
 # bench.sh owners [ROUNDS]: what thread-owners adds to calls that make threads.
 . "$(dirname -- "$0")/common.sh"
 
 what=()
-if [[ ${1-} == unwind || ${1-} == owners ]]; then
+if [[ ${1-} == unwind || ${1-} == owners || ${1-} == names ]]; then
   what=("$1")
   shift
 fi
@@ -24,6 +25,12 @@ quietly "$target/.build-bench.log" ninja -C "$build"
 export GST_PLUGIN_PATH=$build/tracer/pyroscope:$build/tracer/pyroscope/benchmarks
 export GST_REGISTRY=$build/registry.bin
 for name in "${what[@]}"; do
+  if [[ $name == names ]]; then
+    ninja -C "$build" symbols/tests/compare-names >/dev/null
+    exec "$root/symbols/tests/bench-names.py" \
+      "$build/tools/gst-pyroscope-inspect/gst-pyroscope-inspect" \
+      "$build/symbols/tests/compare-names" "$target/gstreamer-native"
+  fi
   if [[ $name == owners ]]; then
     exec "$build/tracer/pyroscope/benchmarks/bench-owners" "$@"
   fi

@@ -54,3 +54,9 @@
 #define PYRO_COMMENT_UNWINDER PYRO_COMMENT_SAMPLER "unwinder"
 /* the signal's number or name, "none" for the wall-clock reader */
 #define PYRO_COMMENT_SIGNAL PYRO_COMMENT_SAMPLER "signal"
+
+/* Libraries of whose functions some have no symbol, but a name that statements
+ * in their code give: "names.debug-statements=libgstbase-1.0.so.0 BUILD-ID".
+ * Such a function's system_name is its place, "libgstbase-1.0.so.0!0x46480". */
+#define PYRO_COMMENT_NAMES "names."
+#define PYRO_COMMENT_NAMES_STATEMENTS PYRO_COMMENT_NAMES "debug-statements"

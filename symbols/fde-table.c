@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "symbols/fde-table.h"
 
-#include "symbols/range-map.h"
-
 #include <dwarf.h>
 #include <elfutils/libdw.h>
 #include <gelf.h>
@@ -207,4 +205,25 @@ pyro_fde_table_lookup (const PyroFdeTable *table, guint64 address,
     return FALSE;
   *start = range->start;
   return TRUE;
+}
+
+guint
+pyro_fde_table_get_size (const PyroFdeTable *table)
+{
+  return pyro_range_map_get_size (table->ranges);
+}
+
+const PyroRange *
+pyro_fde_table_get (const PyroFdeTable *table, guint index)
+{
+  return pyro_range_map_get (table->ranges, index);
+}
+
+gint
+pyro_fde_table_find (const PyroFdeTable *table, guint64 address)
+{
+  const gint last = pyro_range_map_find_last (table->ranges, address);
+
+  return last >= 0 && address < pyro_fde_table_get (table, last)->end ? last
+                                                                      : -1;
 }

@@ -7,6 +7,7 @@
 #pragma once
 
 #include "symbols/elf-file.h"
+#include "symbols/range-map.h"
 
 G_BEGIN_DECLS
 
@@ -21,5 +22,13 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (PyroFdeTable, pyro_fde_table_free)
 /* Sets START to the first address of the FDE that covers ADDRESS. */
 gboolean pyro_fde_table_lookup (const PyroFdeTable *table, guint64 address,
                                 guint64 *start);
+
+/* All of them, by their start. */
+guint pyro_fde_table_get_size (const PyroFdeTable *table);
+const PyroRange *pyro_fde_table_get (const PyroFdeTable *table, guint index);
+
+/* The index of the last one that starts at or before ADDRESS, if it covers it;
+ * else -1. However many lie inside each other, this is fast. */
+gint pyro_fde_table_find (const PyroFdeTable *table, guint64 address);
 
 G_END_DECLS

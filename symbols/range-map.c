@@ -39,6 +39,12 @@ pyro_range_map_get_size (const PyroRangeMap *map)
   return map->ranges->len;
 }
 
+const PyroRange *
+pyro_range_map_get (const PyroRangeMap *map, guint index)
+{
+  return &g_array_index (map->ranges, PyroRange, index);
+}
+
 /* By start, the longest first, the best of equals last. */
 static gint
 compare_ranges (gconstpointer a, gconstpointer b, gpointer user_data)
@@ -80,8 +86,8 @@ pyro_range_map_finish (PyroRangeMap *map, PyroRangeMapCompare compare,
   g_array_set_size (ranges, kept);
 }
 
-const PyroRange *
-pyro_range_map_lookup (const PyroRangeMap *map, guint64 address)
+gint
+pyro_range_map_find_last (const PyroRangeMap *map, guint64 address)
 {
   guint low = 0, high = map->ranges->len;
 
@@ -93,10 +99,16 @@ pyro_range_map_lookup (const PyroRangeMap *map, guint64 address)
     else
       high = middle;
   }
+  return (gint)low - 1;
+}
+
+const PyroRange *
+pyro_range_map_lookup (const PyroRangeMap *map, guint64 address)
+{
   /* Ranges may lie inside others, so one that ended before says nothing;
    * that all of them up to here have ended does. */
-  while (low-- > 0) {
-    const PyroRange *range = &g_array_index (map->ranges, PyroRange, low);
+  for (gint i = pyro_range_map_find_last (map, address); i >= 0; i--) {
+    const PyroRange *range = &g_array_index (map->ranges, PyroRange, i);
 
     if (address < range->end)
       return range;

@@ -31,6 +31,12 @@ void pyro_range_map_add (PyroRangeMap *map, guint64 start, guint64 end,
                          guint32 value);
 guint pyro_range_map_get_size (const PyroRangeMap *map);
 
+/* By start, once the map is finished. All ranges lie one behind another. */
+const PyroRange *pyro_range_map_get (const PyroRangeMap *map, guint index);
+
+/* The index of the last range that starts at or before ADDRESS, or -1. */
+gint pyro_range_map_find_last (const PyroRangeMap *map, guint64 address);
+
 /* Sorts; to be called once, after the last pyro_range_map_add(). Of ranges
  * that are the same, the one whose value is best by COMPARE is kept; with
  * NULL, the lowest value. */

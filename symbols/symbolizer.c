@@ -5,6 +5,7 @@
 #include "symbols/debug-info.h"
 #include "symbols/demangle.h"
 #include "symbols/fde-table.h"
+#include "symbols/statement-names.h"
 #include "symbols/symbol-table.h"
 
 #include <string.h>
@@ -26,12 +27,14 @@ typedef struct {
 /* What is known of a mapped file. */
 typedef struct {
   gchar *path;
-  gchar *build_id;          /* as asked for, or NULL */
-  gchar *file_build_id;     /* of the file that was found, or NULL */
-  const gchar *library;     /* what people call it: the base name */
-  PyroSymbolTable *symbols; /* NULL: not read yet */
-  PyroFdeTable *fdes;       /* NULL: there is no file */
-  gboolean has_debug_info;  /* there is DWARF, though not always in memory */
+  gchar *build_id;                /* as asked for, or NULL */
+  gchar *file_build_id;           /* of the file that was found, or NULL */
+  const gchar *library;           /* what people call it: the base name */
+  PyroSymbolTable *symbols;       /* NULL: not read yet */
+  PyroFdeTable *fdes;             /* NULL: there is no file */
+  gboolean statements_read;       /* as far as they can be */
+  PyroStatementNames *statements; /* or NULL */
+  gboolean has_debug_info; /* there is DWARF, though not always in memory */
   PyroDebugInfo *debug_info;
   GHashTable *results; /* guint64 address → Result */
 } Module;
@@ -76,6 +79,7 @@ module_free (gpointer data)
   g_free (module->file_build_id);
   g_clear_pointer (&module->symbols, pyro_symbol_table_free);
   g_clear_pointer (&module->fdes, pyro_fde_table_free);
+  g_clear_pointer (&module->statements, pyro_statement_names_free);
   g_clear_pointer (&module->debug_info, pyro_debug_info_free);
   g_hash_table_unref (module->results);
   g_free (module);
@@ -335,25 +339,53 @@ set_names (PyroSymbolizer *symbolizer, PyroSymbol *symbol, const gchar *name)
 
   symbol->name = intern (symbolizer, demangled ? demangled : name);
   symbol->system_name = demangled != NULL ? intern (symbolizer, name) : NULL;
+  symbol->origin = PYRO_NAME_SYMBOL;
 }
 
-static void
-set_unnamed (PyroSymbolizer *symbolizer, const Module *module,
-             PyroSymbol *symbol, guint64 address)
+/* The name of the function that starts at START by the statements in MODULE's
+ * code. These are read once, when the first one is asked for. */
+static const gchar *
+find_statement_name (Module *module, guint64 start)
 {
-  g_autofree gchar *name = NULL;
+  if (!module->statements_read) {
+    g_autoptr (GError) error = NULL;
+    g_autoptr (PyroElfFile) file
+        = open_mapped_file (module->path, module->file_build_id, &error);
+
+    if (file != NULL)
+      module->statements = pyro_statement_names_new (file, module->fdes);
+    module->statements_read
+        = !g_error_matches (error, PYRO_ELF_ERROR, PYRO_ELF_ERROR_EXHAUSTED);
+  }
+  return module->statements != NULL
+             ? pyro_statement_names_lookup (module->statements, start)
+             : NULL;
+}
+
+/* For what no symbol names. */
+static void
+set_other_name (PyroSymbolizer *symbolizer, Module *module, PyroSymbol *symbol,
+                guint64 address)
+{
+  g_autofree gchar *place = NULL;
+  const gchar *name = NULL;
   guint64 start = address;
 
   if (!is_file (module)) {
     symbol->name = module->library;
     return;
   }
-  if (module->fdes == NULL
-      || !pyro_fde_table_lookup (module->fdes, address, &start))
-    start = address;
-  name = g_strdup_printf ("%s!0x%" G_GINT64_MODIFIER "x", module->library,
-                          start);
-  symbol->name = intern (symbolizer, name);
+  if (module->fdes != NULL
+      && pyro_fde_table_lookup (module->fdes, address, &start))
+    name = find_statement_name (module, start);
+  place = g_strdup_printf ("%s!0x%" G_GINT64_MODIFIER "x", module->library,
+                           start);
+  symbol->name = intern (symbolizer, place);
+  if (name != NULL) {
+    symbol->system_name = symbol->name;
+    symbol->name = intern (symbolizer, name);
+    symbol->origin = PYRO_NAME_STATEMENT;
+  }
 }
 
 /* The name of FRAME's file without "." and "..", so that a file has one name:
@@ -409,7 +441,7 @@ find_result (PyroSymbolizer *symbolizer, Module *module, guint64 address)
     if (name != NULL)
       set_names (symbolizer, symbol, name);
     else
-      set_unnamed (symbolizer, module, symbol, address);
+      set_other_name (symbolizer, module, symbol, address);
     symbol->filename = intern_filename (symbolizer, frame);
     symbol->line = frame->line;
     symbol->start_line = frame->start_line;

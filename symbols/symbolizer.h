@@ -13,13 +13,22 @@ G_BEGIN_DECLS
 
 typedef struct _PyroSymbolizer PyroSymbolizer;
 
+/* Where a name comes from. */
+typedef enum {
+  PYRO_NAME_NONE,      /* it says only where the code is */
+  PYRO_NAME_SYMBOL,    /* a symbol table, or debug information */
+  PYRO_NAME_STATEMENT, /* debug statements in the code (statement-names.h) */
+} PyroNameOrigin;
+
 typedef struct {
   /* All of it is UTF-8. */
   const gchar *name;        /* for people: demangled where it was mangled */
-  const gchar *system_name; /* as in the symbol table; NULL: same as name */
+  const gchar *system_name; /* as in the symbol table; NULL: same as name;
+                             * with PYRO_NAME_STATEMENT, "library!0xoffset" */
   const gchar *filename;    /* source file, or NULL */
   gint line;                /* 0: unknown */
   gint start_line;          /* of the function, 0: unknown */
+  PyroNameOrigin origin;
 } PyroSymbol;
 
 PyroSymbolizer *pyro_symbolizer_new (void);
@@ -59,9 +68,10 @@ void pyro_symbolizer_set_exported_func (PyroSymbolizer *symbolizer,
  *
  * Sets *SYMBOLS to the frames, innermost inlined function first, and returns
  * how many (at least 1). A name is only given where it is known: inside a
- * symbol's size. Elsewhere the single frame is called "library!0xoffset",
- * where the offset is that of the function's start if unwind information
- * tells it, else ADDRESS itself.
+ * symbol's size, or where debug statements tell (the first look-up that needs
+ * these reads all of the file's code). Elsewhere the single frame is called
+ * "library!0xoffset", where the offset is that of the function's start if
+ * unwind information tells it, else ADDRESS itself.
  *
  * No file stays open or mapped between calls; a file that is missing, damaged,
  * or no regular file names nothing. The array is valid until the next call; its

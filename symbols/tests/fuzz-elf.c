@@ -3,6 +3,7 @@
  * ci/fuzz. */
 #include "symbols/exported-symbols.h"
 #include "symbols/fde-table.h"
+#include "symbols/statement-names.h"
 #include "symbols/symbol-table.h"
 
 #include "ci/fuzz/fuzz.h"
@@ -64,6 +65,7 @@ LLVMFuzzerTestOneInput (const uint8_t *data, size_t size)
 {
   g_autoptr (PyroSymbolTable) symbols = pyro_symbol_table_new ();
   g_autoptr (PyroFdeTable) fdes = NULL;
+  g_autoptr (PyroStatementNames) names = NULL;
   g_autoptr (PyroElfFile) file = NULL;
   g_autoptr (GError) error = NULL;
   guint64 address;
@@ -76,12 +78,15 @@ LLVMFuzzerTestOneInput (const uint8_t *data, size_t size)
   pyro_symbol_table_add (symbols, file, FALSE);
   pyro_symbol_table_finish (symbols);
   fdes = pyro_fde_table_new (file);
+  names = pyro_statement_names_new (file, fdes);
   for (address = 0; address < 0x8000; address += 0x40) {
     g_autofree gchar *name = pyro_symbol_table_lookup (symbols, address);
     guint64 start;
 
     if (pyro_fde_table_lookup (fdes, address, &start))
       g_assert_cmpuint (start, <=, address);
+    if (names != NULL)
+      g_assert_cmpstr (pyro_statement_names_lookup (names, address), !=, "");
   }
   return 0;
 }

@@ -52,7 +52,8 @@ sort_comments (PyroCaptureFacts *facts, const PyroProfile *profile)
     if (!take (facts->series, comment, PYRO_COMMENT_SERIES)
         && !take (facts->truncated, comment, PYRO_COMMENT_TRUNCATED_REASON)
         && !take (facts->stats, comment, PYRO_COMMENT_STATS)
-        && !take (facts->sampler, comment, PYRO_COMMENT_SAMPLER))
+        && !take (facts->sampler, comment, PYRO_COMMENT_SAMPLER)
+        && !take (facts->names, comment, PYRO_COMMENT_NAMES))
       g_ptr_array_add (facts->notes, (gpointer)comment);
   }
 }
@@ -85,6 +86,7 @@ pyro_capture_facts_init (PyroCaptureFacts *facts, const PyroProfile *profile,
   facts->stats = new_list (sizeof (PyroFact));
   facts->sampler = new_list (sizeof (PyroFact));
   facts->truncated = new_list (sizeof (PyroFact));
+  facts->names = new_list (sizeof (PyroFact));
   facts->labels = new_list (sizeof (PyroLabelFact));
   facts->notes = g_ptr_array_new ();
   sort_comments (facts, profile);
@@ -102,6 +104,7 @@ pyro_capture_facts_clear (PyroCaptureFacts *facts)
   g_array_unref (facts->stats);
   g_array_unref (facts->sampler);
   g_array_unref (facts->truncated);
+  g_array_unref (facts->names);
   g_array_unref (facts->labels);
   g_ptr_array_unref (facts->notes);
   g_free (facts->totals);

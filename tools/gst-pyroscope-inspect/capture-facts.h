@@ -28,6 +28,7 @@ typedef struct {
   GArray *stats;     /* PyroFact: counters */
   GArray *sampler;   /* PyroFact: how the samples were taken */
   GArray *truncated; /* PyroFact: counters by reason */
+  GArray *names;     /* PyroFact: which libraries are named by what */
   GPtrArray *notes;  /* const gchar *: all other comments */
   GArray *labels;    /* PyroLabelFact */
   gint64 *totals;    /* one for each sample type */

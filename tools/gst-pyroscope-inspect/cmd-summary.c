@@ -9,6 +9,7 @@
 #include "inspect-error.h"
 #include "json.h"
 #include "label-names.h"
+#include "name-origins.h"
 #include "quantity.h"
 #include "selection.h"
 #include "table.h"
@@ -204,6 +205,23 @@ print_totals (const Summary *summary)
 }
 
 static void
+print_names (const Summary *summary)
+{
+  const PyroNameOrigins origins
+      = pyro_name_origins_count (summary->group->profile, summary->type);
+
+  if (origins.total > 0)
+    print_line (
+        summary, "names",
+        "from symbols %.2f%%, from debug statements %.2f%%, none %.2f%%, "
+        "of all frames by %s",
+        pyro_percent (origins.values[PYRO_ORIGIN_SYMBOLS], origins.total),
+        pyro_percent (origins.values[PYRO_ORIGIN_STATEMENTS], origins.total),
+        pyro_percent (origins.values[PYRO_ORIGIN_NONE], origins.total),
+        summary->group->profile->sample_types[summary->type].type);
+}
+
+static void
 print_labels (const Summary *summary)
 {
   const GArray *labels = summary->facts.labels;
@@ -261,6 +279,7 @@ print_text (const Summary *summary)
   print_stats (summary);
   print_totals (summary);
   print_not_sampled (summary);
+  print_names (summary);
   print_labels (summary);
   for (i = 0; i < series->len; i++) {
     const PyroFact *fact = &g_array_index (series, PyroFact, i);
@@ -337,6 +356,26 @@ json_not_sampled (PyroJson *json, const Summary *summary)
 }
 
 static void
+json_names (PyroJson *json, const Summary *summary)
+{
+  const PyroNameOrigins origins
+      = pyro_name_origins_count (summary->group->profile, summary->type);
+
+  pyro_json_begin_object (json, "names");
+  pyro_json_double (
+      json, "symbols_percent",
+      pyro_percent (origins.values[PYRO_ORIGIN_SYMBOLS], origins.total));
+  pyro_json_double (
+      json, "debug_statements_percent",
+      pyro_percent (origins.values[PYRO_ORIGIN_STATEMENTS], origins.total));
+  pyro_json_double (
+      json, "none_percent",
+      pyro_percent (origins.values[PYRO_ORIGIN_NONE], origins.total));
+  pyro_json_end_object (json);
+  json_facts (json, "named_by", summary->facts.names);
+}
+
+static void
 json_labels (PyroJson *json, const Summary *summary)
 {
   gint64 total = summary->facts.totals[summary->type];
@@ -390,6 +429,7 @@ print_json (PyroJson *json, const Summary *summary)
   pyro_json_uint (json, "stored_samples", profile->n_samples);
   json_totals (json, summary);
   json_not_sampled (json, summary);
+  json_names (json, summary);
   json_labels (json, summary);
   json_facts (json, "series", facts->series);
   json_facts (json, "stats", facts->stats);

@@ -34,6 +34,7 @@ struct _PyroCpuEncoder {
 typedef struct {
   PyroMapping mapping;
   guint64 id;
+  gboolean has_statement_names;
 } Module;
 
 typedef struct {
@@ -184,12 +185,13 @@ survey_frame (Encoding *encoding, const PyroFrame *frame)
     known->mapping.file_offset = module->file_offset;
     known->mapping.filename = module->path;
     known->mapping.build_id = module->build_id;
-    known->mapping.has_functions = TRUE;
     g_hash_table_insert (encoding->modules, (gpointer)module, known);
   }
   n = look_up (encoding->encoder, frame, &symbols);
   known->mapping.has_inline_frames |= n > 1;
   for (guint i = 0; i < n; i++) {
+    known->mapping.has_functions |= symbols[i].origin != PYRO_NAME_NONE;
+    known->has_statement_names |= symbols[i].origin == PYRO_NAME_STATEMENT;
     known->mapping.has_filenames |= symbols[i].filename != NULL;
     known->mapping.has_line_numbers |= symbols[i].line > 0;
   }
@@ -325,6 +327,28 @@ add_lost_names (Encoding *encoding)
                       pyro_profile_builder_get_n_cut (builder));
 }
 
+/* Which libraries have names that no symbol table gave. */
+static void
+add_name_origins (Encoding *encoding)
+{
+  GHashTableIter iter;
+  gpointer key, value;
+
+  g_hash_table_iter_init (&iter, encoding->modules);
+  while (g_hash_table_iter_next (&iter, &key, &value)) {
+    const PyroModule *module = key;
+    g_autofree gchar *library = NULL, *text = NULL;
+
+    if (!((Module *)value)->has_statement_names)
+      continue;
+    library = g_path_get_basename (module->path);
+    text = g_strdup_printf ("%s %s", library,
+                            module->build_id != NULL ? module->build_id : "-");
+    pyro_profile_builder_add_comment (encoding->builder,
+                                      PYRO_COMMENT_NAMES_STATEMENTS, text);
+  }
+}
+
 static void
 add_comments (Encoding *encoding, const PyroAggregate *aggregate, guint rate,
               const gchar *signal_name)
@@ -356,6 +380,7 @@ add_comments (Encoding *encoding, const PyroAggregate *aggregate, guint rate,
   }
   add_counter_if_any (builder, PYRO_COMMENT_IMPOSSIBLE, stats->impossible_ns);
   add_lost_names (encoding);
+  add_name_origins (encoding);
   add_counter (builder, PYRO_COMMENT_RATE, rate);
   pyro_profile_builder_add_comment (builder, PYRO_COMMENT_UNWINDER,
                                     encoding->encoder->unwinder);

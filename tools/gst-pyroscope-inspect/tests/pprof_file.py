@@ -50,7 +50,8 @@ class Profile:
         return number(1, self.string(name)) + number(2, self.string(unit))
 
     def _location(self, name):
-        """An int is an address without a function."""
+        """An int is an address without a function, a pair a function's name
+        and its system name."""
         return self.functions.setdefault(name, len(self.functions) + 1)
 
     def _label(self, key, value):
@@ -82,9 +83,10 @@ class Profile:
             else:
                 location += number(3, 0x2000 + ident)
                 location += message(4, number(1, ident) + number(2, 42))
-                index = self.string(name)
-                tables += message(5, number(1, ident) + number(2, index)
-                                  + number(3, index)
+                name, system = name if isinstance(name, tuple) else (name, name)
+                tables += message(5, number(1, ident)
+                                  + number(2, self.string(name))
+                                  + number(3, self.string(system))
                                   + number(4, self.string("demo.c")))
             tables += message(4, location)
         strings = b"".join(message(6, text) for text in self.strings)

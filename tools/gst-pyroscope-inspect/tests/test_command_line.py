@@ -342,6 +342,23 @@ class Output(Case):
         self.run_tool("summary", self.demo_file())
         self.assertNotIn("not sampled", self.out)
 
+    def test_summary_says_where_names_come_from(self):
+        profile = Profile(comments=["names.debug-statements=lib.so 01ab"])
+        profile.add(["known", ("stated", "lib.so!0x10"), "lib.so!0x20", 7],
+                    [1, 10 * MS])
+        profile.add([("stated", "lib.so!0x10")], [1, 40 * MS])
+        path = profile.write(self.folder / "a.pb.gz")
+        self.run_tool("summary", path)
+        self.assertIn("names        from symbols 12.50%, from debug statements "
+                      "62.50%, none 25.00%, of all frames by cpu\n", self.out)
+        self.assertNotIn("comment", self.out)
+        (result,) = self.run_json("summary", path)["profiles"]
+        self.assertEqual(result["names"], {
+            "symbols_percent": 12.5, "debug_statements_percent": 62.5,
+            "none_percent": 25})
+        self.assertEqual(result["named_by"], [
+            {"name": "debug-statements", "value": "lib.so 01ab"}])
+
     def test_folded_is_root_first(self):
         self.run_tool("folded", self.demo_file())
         self.assertEqual(self.out.splitlines(), [
