@@ -227,3 +227,10 @@ pyro_fde_table_find (const PyroFdeTable *table, guint64 address)
   return last >= 0 && address < pyro_fde_table_get (table, last)->end ? last
                                                                       : -1;
 }
+
+gboolean
+pyro_fde_table_find_gap (const PyroFdeTable *table, guint64 address,
+                         guint64 *start, guint64 *end)
+{
+  return pyro_range_map_find_gap (table->ranges, address, start, end);
+}

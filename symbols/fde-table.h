@@ -31,4 +31,8 @@ const PyroRange *pyro_fde_table_get (const PyroFdeTable *table, guint index);
  * else -1. However many lie inside each other, this is fast. */
 gint pyro_fde_table_find (const PyroFdeTable *table, guint64 address);
 
+/* As pyro_range_map_find_gap() does. */
+gboolean pyro_fde_table_find_gap (const PyroFdeTable *table, guint64 address,
+                                  guint64 *start, guint64 *end);
+
 G_END_DECLS

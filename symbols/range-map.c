@@ -117,3 +117,20 @@ pyro_range_map_lookup (const PyroRangeMap *map, guint64 address)
   }
   return NULL;
 }
+
+gboolean
+pyro_range_map_find_gap (const PyroRangeMap *map, guint64 address,
+                         guint64 *start, guint64 *end)
+{
+  const gint last = pyro_range_map_find_last (map, address);
+
+  *start = last >= 0 ? pyro_range_map_get (map, last)->reach : 0;
+  if (address < *start) {
+    *end = *start;
+    return FALSE;
+  }
+  *end = last + 1 < (gint)map->ranges->len
+             ? pyro_range_map_get (map, last + 1)->start
+             : G_MAXUINT64;
+  return TRUE;
+}

@@ -48,4 +48,10 @@ void pyro_range_map_finish (PyroRangeMap *map, PyroRangeMapCompare compare,
 const PyroRange *
 pyro_range_map_lookup (const PyroRangeMap *map, guint64 address);
 
+/* Whether no range covers ADDRESS. Then START is where the last one before it
+ * ends (0 if there is none), and END where the next one starts, or G_MAXUINT64.
+ * Else END is behind ADDRESS, and all up to there is covered. */
+gboolean pyro_range_map_find_gap (const PyroRangeMap *map, guint64 address,
+                                  guint64 *start, guint64 *end);
+
 G_END_DECLS

@@ -248,3 +248,13 @@ pyro_symbol_table_lookup (const PyroSymbolTable *table, guint64 address)
   version = memchr (name + 1, '@', length - 1);
   return g_strndup (name, version != NULL ? (gsize)(version - name) : length);
 }
+
+guint64
+pyro_symbol_table_find_end_before (const PyroSymbolTable *table,
+                                   guint64 address)
+{
+  guint64 start, end;
+
+  return pyro_range_map_find_gap (table->code, address, &start, &end) ? start
+                                                                      : 0;
+}

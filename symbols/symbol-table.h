@@ -36,4 +36,9 @@ void pyro_symbol_table_finish (PyroSymbolTable *table);
  * it. NULL if there is none. Belongs to the caller (g_free). */
 gchar *pyro_symbol_table_lookup (const PyroSymbolTable *table, guint64 address);
 
+/* Where the last function before ADDRESS ends, which none covers; 0 if there is
+ * none, or if one does. */
+guint64 pyro_symbol_table_find_end_before (const PyroSymbolTable *table,
+                                           guint64 address);
+
 G_END_DECLS

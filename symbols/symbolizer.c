@@ -4,6 +4,7 @@
 #include "symbols/debug-file.h"
 #include "symbols/debug-info.h"
 #include "symbols/demangle.h"
+#include "symbols/entry-points.h"
 #include "symbols/fde-table.h"
 #include "symbols/statement-names.h"
 #include "symbols/symbol-table.h"
@@ -32,6 +33,8 @@ typedef struct {
   const gchar *library;           /* what people call it: the base name */
   PyroSymbolTable *symbols;       /* NULL: not read yet */
   PyroFdeTable *fdes;             /* NULL: there is no file */
+  gboolean entries_read;          /* as far as they can be */
+  PyroEntryPoints *entries;       /* or NULL */
   gboolean statements_read;       /* as far as they can be */
   PyroStatementNames *statements; /* or NULL */
   gboolean has_debug_info; /* there is DWARF, though not always in memory */
@@ -79,6 +82,7 @@ module_free (gpointer data)
   g_free (module->file_build_id);
   g_clear_pointer (&module->symbols, pyro_symbol_table_free);
   g_clear_pointer (&module->fdes, pyro_fde_table_free);
+  g_clear_pointer (&module->entries, pyro_entry_points_free);
   g_clear_pointer (&module->statements, pyro_statement_names_free);
   g_clear_pointer (&module->debug_info, pyro_debug_info_free);
   g_hash_table_unref (module->results);
@@ -342,24 +346,53 @@ set_names (PyroSymbolizer *symbolizer, PyroSymbol *symbol, const gchar *name)
   symbol->origin = PYRO_NAME_SYMBOL;
 }
 
+/* MODULE's file once more, to read what is only asked for now. *DONE: there is
+ * no need to try again. */
+static PyroElfFile *
+open_again (const Module *module, gboolean *done)
+{
+  g_autoptr (GError) error = NULL;
+  PyroElfFile *file
+      = open_mapped_file (module->path, module->file_build_id, &error);
+
+  *done = !g_error_matches (error, PYRO_ELF_ERROR, PYRO_ELF_ERROR_EXHAUSTED);
+  return file;
+}
+
 /* The name of the function that starts at START by the statements in MODULE's
  * code. These are read once, when the first one is asked for. */
 static const gchar *
 find_statement_name (Module *module, guint64 start)
 {
   if (!module->statements_read) {
-    g_autoptr (GError) error = NULL;
     g_autoptr (PyroElfFile) file
-        = open_mapped_file (module->path, module->file_build_id, &error);
+        = open_again (module, &module->statements_read);
 
     if (file != NULL)
       module->statements = pyro_statement_names_new (file, module->fdes);
-    module->statements_read
-        = !g_error_matches (error, PYRO_ELF_ERROR, PYRO_ELF_ERROR_EXHAUSTED);
   }
   return module->statements != NULL
              ? pyro_statement_names_lookup (module->statements, start)
              : NULL;
+}
+
+/* Where the routine at ADDRESS begins, which MODULE's FDEs do not describe. */
+static guint64
+find_entry (Module *module, guint64 address)
+{
+  guint64 start;
+
+  if (!module->entries_read) {
+    g_autoptr (PyroElfFile) file = open_again (module, &module->entries_read);
+
+    if (file != NULL)
+      module->entries = pyro_entry_points_new (file, module->fdes);
+  }
+  return module->entries != NULL
+                 && pyro_entry_points_lookup (module->entries, module->fdes,
+                                              module->symbols, address, &start)
+             ? start
+             : address;
 }
 
 /* For what no symbol names. */
@@ -375,9 +408,12 @@ set_other_name (PyroSymbolizer *symbolizer, Module *module, PyroSymbol *symbol,
     symbol->name = module->library;
     return;
   }
-  if (module->fdes != NULL
-      && pyro_fde_table_lookup (module->fdes, address, &start))
-    name = find_statement_name (module, start);
+  if (module->fdes != NULL) {
+    if (pyro_fde_table_lookup (module->fdes, address, &start))
+      name = find_statement_name (module, start);
+    else
+      start = find_entry (module, address);
+  }
   place = g_strdup_printf ("%s!0x%" G_GINT64_MODIFIER "x", module->library,
                            start);
   symbol->name = intern (symbolizer, place);

@@ -71,7 +71,8 @@ void pyro_symbolizer_set_exported_func (PyroSymbolizer *symbolizer,
  * symbol's size, or where debug statements tell (the first look-up that needs
  * these reads all of the file's code). Elsewhere the single frame is called
  * "library!0xoffset", where the offset is that of the function's start if
- * unwind information tells it, else ADDRESS itself.
+ * unwind information tells it; else that of the last place before ADDRESS that
+ * something in the file points at, or that no function covers; else ADDRESS.
  *
  * No file stays open or mapped between calls; a file that is missing, damaged,
  * or no regular file names nothing. The array is valid until the next call; its

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Whatever an ELF file says, its names and functions can be looked up. See
  * ci/fuzz. */
+#include "symbols/entry-points.h"
 #include "symbols/exported-symbols.h"
 #include "symbols/fde-table.h"
 #include "symbols/statement-names.h"
@@ -66,6 +67,7 @@ LLVMFuzzerTestOneInput (const uint8_t *data, size_t size)
   g_autoptr (PyroSymbolTable) symbols = pyro_symbol_table_new ();
   g_autoptr (PyroFdeTable) fdes = NULL;
   g_autoptr (PyroStatementNames) names = NULL;
+  g_autoptr (PyroEntryPoints) entries = NULL;
   g_autoptr (PyroElfFile) file = NULL;
   g_autoptr (GError) error = NULL;
   guint64 address;
@@ -79,11 +81,13 @@ LLVMFuzzerTestOneInput (const uint8_t *data, size_t size)
   pyro_symbol_table_finish (symbols);
   fdes = pyro_fde_table_new (file);
   names = pyro_statement_names_new (file, fdes);
+  entries = pyro_entry_points_new (file, fdes);
   for (address = 0; address < 0x8000; address += 0x40) {
     g_autofree gchar *name = pyro_symbol_table_lookup (symbols, address);
     guint64 start;
 
-    if (pyro_fde_table_lookup (fdes, address, &start))
+    if (pyro_fde_table_lookup (fdes, address, &start)
+        || pyro_entry_points_lookup (entries, fdes, symbols, address, &start))
       g_assert_cmpuint (start, <=, address);
     if (names != NULL)
       g_assert_cmpstr (pyro_statement_names_lookup (names, address), !=, "");

@@ -391,10 +391,10 @@ static void
 only_sizes_of_code_give_names (void)
 {
   g_autofree gchar *path = sample_path ("libsample-labels.so");
-  g_autofree gchar *zero_sized = unnamed (
-      "libsample-labels.so", sample_address (path, "zero_sized") + 3);
-  g_autofree gchar *data = unnamed ("libsample-labels.so",
-                                    sample_address (path, "data_in_text") + 3);
+  g_autofree gchar *zero_sized
+      = unnamed ("libsample-labels.so", sample_address (path, "zero_sized"));
+  g_autofree gchar *data
+      = unnamed ("libsample-labels.so", sample_address (path, "data_in_text"));
 
   assert_label ("untyped_with_size", "untyped_with_size", NULL);
   assert_label ("zero_sized", zero_sized, NULL);
