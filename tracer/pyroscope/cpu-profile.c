@@ -4,6 +4,7 @@
 
 #include "attribution/nodes.h"
 #include "delivery/series.h"
+#include "frame-order.h"
 #include "kernel-clock.h"
 #include "label-sets.h"
 #include "profile/profile-builder.h"
@@ -42,7 +43,7 @@ typedef struct {
   PyroProfileBuilder *builder;
   PyroLabelSets sets;
   GHashTable *modules;   /* PyroModule → Module */
-  GHashTable *locations; /* PyroFrame → guint64 id, by frame_hash */
+  GHashTable *locations; /* PyroFrame → guint64 id */
 } Encoding;
 
 static const struct {
@@ -123,26 +124,6 @@ pyro_cpu_encoder_unref (PyroCpuEncoder *encoder)
   g_free (encoder);
 }
 
-static guint
-frame_hash (gconstpointer key)
-{
-  const PyroFrame *frame = key;
-  guint64 hash = ((guintptr)frame->module >> 4 ^ frame->address)
-                 * G_GUINT64_CONSTANT (0x9e3779b97f4a7c15);
-
-  return (guint)(hash >> 32);
-}
-
-static gboolean
-frame_equal (gconstpointer a, gconstpointer b)
-{
-  const PyroFrame *frame_a = a;
-  const PyroFrame *frame_b = b;
-
-  return frame_a->module == frame_b->module
-         && frame_a->address == frame_b->address;
-}
-
 /* A PyroExportedFunc. */
 static PyroExportedSymbols *
 find_exported (const gchar *path, const gchar *build_id, gpointer data)
@@ -175,8 +156,6 @@ survey_frame (Encoding *encoding, const PyroFrame *frame)
   Module *known;
   guint n;
 
-  if (module == NULL)
-    return;
   known = g_hash_table_lookup (encoding->modules, module);
   if (known == NULL) {
     known = g_new0 (Module, 1);
@@ -395,6 +374,7 @@ pyro_cpu_encoder_encode (PyroCpuEncoder *encoder,
   static const PyroValueType types[]
       = { { "samples", "count" }, { "cpu", "nanoseconds" } };
   g_autoptr (PyroProfileBuilder) builder = NULL;
+  g_autoptr (GPtrArray) frames = NULL;
   Encoding encoding = { .encoder = encoder };
   GHashTableIter iter;
   gpointer key;
@@ -415,19 +395,15 @@ pyro_cpu_encoder_encode (PyroCpuEncoder *encoder,
   encoding.builder = builder;
   encoding.modules = g_hash_table_new_full (NULL, NULL, NULL, g_free);
   encoding.locations
-      = g_hash_table_new_full (frame_hash, frame_equal, NULL, g_free);
+      = g_hash_table_new_full (pyro_frame_hash, pyro_frame_equal, NULL, g_free);
 
   pyro_label_sets_init (&encoding.sets, &encoder->history, aggregate,
                         pyro_clock_monotonic ());
   pyro_profile_builder_set_time (builder, aggregate->time_ns,
                                  aggregate->duration_ns);
-  g_hash_table_iter_init (&iter, aggregate->entries);
-  while (g_hash_table_iter_next (&iter, &key, NULL)) {
-    const PyroAggregateEntry *entry = key;
-
-    for (guint i = 0; i < entry->n_frames; i++)
-      survey_frame (&encoding, &entry->frames[i]);
-  }
+  frames = pyro_frame_order_list (aggregate);
+  for (guint i = 0; i < frames->len; i++)
+    survey_frame (&encoding, frames->pdata[i]);
   g_hash_table_iter_init (&iter, aggregate->entries);
   while (g_hash_table_iter_next (&iter, &key, NULL))
     add_entry (&encoding, key);
