@@ -11,6 +11,10 @@
 #define NAME_LENGTH_MAX 128
 #define TEXT_LENGTH_MAX 512
 
+/* How ORC's bytecode begins. */
+#define ORC_BEGIN_FUNCTION 1
+#define ORC_SET_NAME 9
+
 static gboolean
 is_used (const GElf_Shdr *shdr)
 {
@@ -98,6 +102,12 @@ pyro_code_image_find (const PyroCodeImage *image, guint64 address, gsize *size)
   return section->bytes + (address - section->address);
 }
 
+static gboolean
+is_name_character (gchar c)
+{
+  return g_ascii_isalnum (c) || c == '_';
+}
+
 const gchar *
 pyro_code_image_find_name (const PyroCodeImage *image, guint64 address,
                            gboolean whole)
@@ -114,7 +124,7 @@ pyro_code_image_find_name (const PyroCodeImage *image, guint64 address,
   if (whole && offset > 0 && name[-1] != '\0')
     return NULL;
   while (length < left && length < NAME_LENGTH_MAX
-         && (g_ascii_isalnum (name[length]) || name[length] == '_'))
+         && is_name_character (name[length]))
     length++;
   if (length < NAME_LENGTH_MIN || length == left || name[length] != '\0'
       || g_ascii_isdigit (name[0]))
@@ -137,4 +147,28 @@ pyro_code_image_find_text (const PyroCodeImage *image, guint64 address)
          && g_ascii_isprint (text[length]))
     length++;
   return length > 0 && length < left && text[length] == '\0' ? text : NULL;
+}
+
+gchar *
+pyro_code_image_find_program (const PyroCodeImage *image, guint64 address)
+{
+  const PyroCodeSection *section = find_section (image, address);
+  const guint8 *code;
+  gsize left, length;
+
+  if (section == NULL || section->is_code)
+    return NULL;
+  code = section->bytes + (address - section->address);
+  left = section->size - (address - section->address);
+  if (left < 3 || code[0] != ORC_BEGIN_FUNCTION || code[1] != ORC_SET_NAME)
+    return NULL;
+  length = code[2];
+  if (length < NAME_LENGTH_MIN || length > NAME_LENGTH_MAX || length > left - 3
+      || g_ascii_isdigit (code[3]))
+    return NULL;
+  for (gsize i = 0; i < length; i++) {
+    if (!is_name_character (code[3 + i]))
+      return NULL;
+  }
+  return g_strndup ((const gchar *)code + 3, length);
 }

@@ -39,6 +39,11 @@ pyro_code_image_find (const PyroCodeImage *image, guint64 address, gsize *size);
 const gchar *pyro_code_image_find_name (const PyroCodeImage *image,
                                         guint64 address, gboolean whole);
 
+/* The name of the program whose bytecode (orcbytecodes.h of ORC 0.4) is the
+ * constant at ADDRESS, or NULL. (transfer full) */
+gchar *
+pyro_code_image_find_program (const PyroCodeImage *image, guint64 address);
+
 /* The constant at ADDRESS if it is some text in ASCII, or NULL. */
 const gchar *
 pyro_code_image_find_text (const PyroCodeImage *image, guint64 address);

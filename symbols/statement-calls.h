@@ -13,13 +13,21 @@
 
 G_BEGIN_DECLS
 
+typedef enum {
+  PYRO_STATEMENT_OF_CALLER,  /* the name is that of the function that calls */
+  PYRO_STATEMENT_REGISTERS,  /* it is that of the function at an address */
+  PYRO_STATEMENT_ORC,        /* the caller runs a program of ORC's */
+  PYRO_STATEMENT_ORC_BACKUP, /* and the function at an address does the same */
+} PyroStatementRole;
+
 /* Which parameter of a function is what; -1: none. */
 typedef struct {
   const gchar *name;
-  gint8 function; /* the name of a function */
+  PyroStatementRole role;
+  gint8 function; /* the name of a function; ORC: the program's bytecode */
   gint8 line;     /* where the caller's source has the statement */
   gint8 file;
-  gint8 code; /* where the named function is; -1: it is the caller */
+  gint8 code; /* the address of a function */
 } PyroStatementKind;
 
 typedef struct _PyroStatementCalls PyroStatementCalls;

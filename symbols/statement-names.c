@@ -17,7 +17,8 @@
   160 /* pointed at, and not called like a virtual one */
 
 struct _PyroStatementNames {
-  GHashTable *names; /* guint64 start → name in strings */
+  GHashTable *names;    /* guint64 start → name in strings */
+  GHashTable *programs; /* set of guint64 start */
   GStringChunk *strings;
 };
 
@@ -183,12 +184,24 @@ pyro_statement_names_new (PyroElfFile *file, const PyroFdeTable *fdes)
   names = g_new0 (PyroStatementNames, 1);
   names->names
       = g_hash_table_new_full (g_int64_hash, g_int64_equal, g_free, NULL);
+  names->programs
+      = g_hash_table_new_full (g_int64_hash, g_int64_equal, g_free, NULL);
   names->strings = g_string_chunk_new (4096);
   for (guint i = 0; i < functions->len; i++) {
     const PyroStatedFunction *function
         = &g_array_index (functions, PyroStatedFunction, i);
-    const gchar *name = decide (&evidence, function);
+    g_autofree gchar *backup = NULL;
+    const gchar *name;
 
+    if (function->program != NULL && !function->has_programs) {
+      backup = g_strconcat ("_backup_", function->program, NULL);
+      name = function->is_backup ? backup : function->program;
+      if (!function->is_backup)
+        g_hash_table_add (names->programs,
+                          g_memdup2 (&function->start, sizeof (guint64)));
+    } else {
+      name = decide (&evidence, function);
+    }
     if (name != NULL)
       g_hash_table_insert (names->names,
                            g_memdup2 (&function->start, sizeof function->start),
@@ -203,6 +216,7 @@ void
 pyro_statement_names_free (PyroStatementNames *names)
 {
   g_hash_table_unref (names->names);
+  g_hash_table_unref (names->programs);
   g_string_chunk_free (names->strings);
   g_free (names);
 }
@@ -217,4 +231,10 @@ const gchar *
 pyro_statement_names_lookup (const PyroStatementNames *names, guint64 start)
 {
   return g_hash_table_lookup (names->names, &start);
+}
+
+gboolean
+pyro_statement_names_is_program (const PyroStatementNames *names, guint64 start)
+{
+  return g_hash_table_contains (names->programs, &start);
 }

@@ -27,4 +27,8 @@ guint pyro_statement_names_get_size (const PyroStatementNames *names);
 const gchar *
 pyro_statement_names_lookup (const PyroStatementNames *names, guint64 start);
 
+/* Whether that function runs a program of ORC's, which has its name. */
+gboolean pyro_statement_names_is_program (const PyroStatementNames *names,
+                                          guint64 start);
+
 G_END_DECLS

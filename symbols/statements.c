@@ -28,7 +28,10 @@ typedef struct {
 static void
 clear_function (gpointer data)
 {
-  g_clear_pointer (&((PyroStatedFunction *)data)->names, g_array_unref);
+  PyroStatedFunction *function = data;
+
+  g_clear_pointer (&function->names, g_array_unref);
+  g_clear_pointer (&function->program, g_free);
 }
 
 static PyroStatedFunction *
@@ -70,26 +73,67 @@ add_name (PyroStatedFunction *function, const gchar *name, const gchar *file,
     g_array_append_val (function->names, stated);
 }
 
+/* The function that an argument is the address of, or NULL. */
+static PyroStatedFunction *
+function_argument (Scan *scan, const PyroCallArguments *arguments, gint index)
+{
+  guint64 address = arguments->value[index];
+  gint found;
+
+  if (!arguments->known[index])
+    return NULL;
+  if (arguments->loaded[index])
+    address = pyro_statement_calls_find_own (scan->calls, address);
+  found = pyro_fde_table_find (scan->fdes, address);
+  return found >= 0 && get_function (scan, found)->start == address
+             ? get_function (scan, found)
+             : NULL;
+}
+
 /* GST_DEBUG_FUNCPTR (function). */
 static void
 add_registered (Scan *scan, const PyroStatementKind *kind,
                 const PyroCallArguments *arguments)
 {
   const gchar *name = name_argument (scan, arguments, kind->function, FALSE);
-  guint64 address = arguments->value[kind->code];
-  PyroStatedFunction *function;
-  gint index;
+  PyroStatedFunction *function
+      = function_argument (scan, arguments, kind->code);
 
-  if (name == NULL || !arguments->known[kind->code])
-    return;
-  if (arguments->loaded[kind->code])
-    address = pyro_statement_calls_find_own (scan->calls, address);
-  index = pyro_fde_table_find (scan->fdes, address);
-  if (index < 0)
-    return;
-  function = get_function (scan, index);
-  if (function->start == address)
+  if (name != NULL && function != NULL)
     function->registered = name;
+}
+
+static void
+set_program (PyroStatedFunction *function, const gchar *program,
+             gboolean is_backup)
+{
+  function->has_programs
+      |= function->program != NULL && !g_str_equal (function->program, program);
+  g_free (function->program);
+  function->program = g_strdup (program);
+  function->is_backup = is_backup;
+}
+
+/* What orcc makes of a program is a function of its name that compiles it when
+ * it is first called, and another one that does the same without ORC. */
+static void
+add_program (Scan *scan, PyroStatedFunction *function,
+             const PyroStatementKind *kind, const PyroCallArguments *arguments)
+{
+  g_autofree gchar *program = NULL;
+  PyroStatedFunction *backup;
+
+  if (kind->role == PYRO_STATEMENT_ORC) {
+    if (arguments->known[kind->function] && !arguments->loaded[kind->function])
+      program = pyro_code_image_find_program (scan->image,
+                                              arguments->value[kind->function]);
+    if (program != NULL)
+      set_program (function, program, FALSE);
+    return;
+  }
+  backup = function_argument (scan, arguments, kind->code);
+  if (backup != NULL && backup != function && function->program != NULL)
+    set_program (backup, function->program, TRUE);
 }
 
 static void
@@ -106,8 +150,12 @@ add_statement (Scan *scan, const PyroStatementKind *kind, guint64 address)
   scan->n_statements++;
   function = get_function (scan, index);
   pyro_call_reader_read (scan->reader, function->start, address, &arguments);
-  if (kind->code >= 0) {
+  if (kind->role == PYRO_STATEMENT_REGISTERS) {
     add_registered (scan, kind, &arguments);
+    return;
+  }
+  if (kind->role != PYRO_STATEMENT_OF_CALLER) {
+    add_program (scan, function, kind, &arguments);
     return;
   }
   name = name_argument (scan, &arguments, kind->function, TRUE);

@@ -26,6 +26,9 @@ typedef struct {
   guint64 start, end;
   GArray *names;           /* of PyroStatedName, or NULL */
   const gchar *registered; /* by GST_DEBUG_FUNCPTR (function), or NULL */
+  gchar *program;          /* of ORC's that it runs, or NULL */
+  gboolean is_backup;      /* it does what that program would */
+  gboolean has_programs;   /* there is more than one */
   guint n_callers;         /* functions, this one left out */
   guint caller;            /* the last one's index */
   gboolean is_pointed_at;  /* its address is taken */

@@ -420,7 +420,9 @@ set_other_name (PyroSymbolizer *symbolizer, Module *module, PyroSymbol *symbol,
   if (name != NULL) {
     symbol->system_name = symbol->name;
     symbol->name = intern (symbolizer, name);
-    symbol->origin = PYRO_NAME_STATEMENT;
+    symbol->origin = pyro_statement_names_is_program (module->statements, start)
+                         ? PYRO_NAME_PROGRAM
+                         : PYRO_NAME_STATEMENT;
   }
 }
 

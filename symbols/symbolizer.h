@@ -18,13 +18,14 @@ typedef enum {
   PYRO_NAME_NONE,      /* it says only where the code is */
   PYRO_NAME_SYMBOL,    /* a symbol table, or debug information */
   PYRO_NAME_STATEMENT, /* debug statements in the code (statement-names.h) */
+  PYRO_NAME_PROGRAM, /* the same; code that ORC generates for it has its name */
 } PyroNameOrigin;
 
 typedef struct {
   /* All of it is UTF-8. */
   const gchar *name;        /* for people: demangled where it was mangled */
   const gchar *system_name; /* as in the symbol table; NULL: same as name;
-                             * with PYRO_NAME_STATEMENT, "library!0xoffset" */
+                             * with the last two origins, "library!0xoffset" */
   const gchar *filename;    /* source file, or NULL */
   gint line;                /* 0: unknown */
   gint start_line;          /* of the function, 0: unknown */

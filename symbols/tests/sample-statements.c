@@ -139,6 +139,31 @@ mostly_stated (int x)
   return x;
 }
 
+/* As orcc makes functions of programs: the bytecode begins with their name. */
+void *orc_program_new_from_static_bytecode (const unsigned char *bytecode);
+void orc_program_set_backup_function (void *program, Function function);
+
+static void
+_backup_program_one (void)
+{
+  POINT (_backup_program_one_point);
+  sample_work (5);
+}
+
+static NOINLINE int
+program_one (int x)
+{
+  static const unsigned char bytecode[]
+      = { 1,   9,   11,  'p', 'r', 'o', 'g', 'r', 'a',
+          'm', '_', 'o', 'n', 'e', 5,   4,   0 };
+  void *program;
+
+  POINT (program_one_point);
+  program = orc_program_new_from_static_bytecode (bytecode);
+  orc_program_set_backup_function (program, _backup_program_one);
+  return sample_work (x);
+}
+
 int sample_calls (int x);
 int sample_calls_again (int x);
 void sample_registers (void);
@@ -148,7 +173,7 @@ sample_calls (int x)
 {
   return stated_twice (x) ^ stated_on_failure (x) ^ stated_in_message (x)
          ^ inlines_first (x) ^ inlines_second (x) ^ inlines_exported (x)
-         ^ mostly_stated (x);
+         ^ mostly_stated (x) ^ program_one (x);
 }
 
 int

@@ -138,6 +138,22 @@ test_most_and_last_statements_are_a_functions_own (Fixture *fixture,
 }
 
 static void
+test_orcs_programs_name_what_runs_them (Fixture *fixture, gconstpointer data)
+{
+  g_autofree gchar *path = strip_sample (fixture);
+  g_autofree gchar *where = place ("program_one");
+  PyroSymbol symbol;
+
+  if (!can_read_code ())
+    return;
+  symbol = look_up (path, "program_one_point");
+  g_assert_cmpstr (symbol.name, ==, "program_one");
+  g_assert_cmpstr (symbol.system_name, ==, where);
+  g_assert_cmpint (symbol.origin, ==, PYRO_NAME_PROGRAM);
+  assert_named (path, "_backup_program_one");
+}
+
+static void
 test_symbols_come_before_statements (Fixture *fixture, gconstpointer data)
 {
   g_autofree gchar *path = sample_path (SAMPLE);
@@ -174,6 +190,7 @@ main (int argc, char **argv)
   TEST (what_is_inlined_twice_names_neither);
   TEST (an_exported_function_keeps_its_name_for_itself);
   TEST (most_and_last_statements_are_a_functions_own);
+  TEST (orcs_programs_name_what_runs_them);
   TEST (symbols_come_before_statements);
   TEST (other_libraries_are_not_read);
   return g_test_run ();

@@ -12,6 +12,8 @@
 #include "symbols/symbolizer.h"
 #include "unwinding/exported.h"
 
+#include <string.h>
+
 #define NS_PER_S 1000000000
 
 /* Bins in bins, and the element. */
@@ -43,6 +45,7 @@ typedef struct {
   PyroProfileBuilder *builder;
   PyroLabelSets sets;
   GHashTable *modules;   /* PyroModule → Module */
+  GHashTable *programs;  /* PyroFrame → name of ORC's program, "": several */
   GHashTable *locations; /* PyroFrame → guint64 id */
 } Encoding;
 
@@ -170,9 +173,60 @@ survey_frame (Encoding *encoding, const PyroFrame *frame)
   known->mapping.has_inline_frames |= n > 1;
   for (guint i = 0; i < n; i++) {
     known->mapping.has_functions |= symbols[i].origin != PYRO_NAME_NONE;
-    known->has_statement_names |= symbols[i].origin == PYRO_NAME_STATEMENT;
+    known->has_statement_names |= symbols[i].origin == PYRO_NAME_STATEMENT
+                                  || symbols[i].origin == PYRO_NAME_PROGRAM;
     known->mapping.has_filenames |= symbols[i].filename != NULL;
     known->mapping.has_line_numbers |= symbols[i].line > 0;
+  }
+}
+
+static gboolean
+is_orc (const PyroFrame *frame)
+{
+  return frame->module != NULL && g_str_equal (frame->module->path, "[orc]");
+}
+
+/* The name of the program whose compiled code CALLER calls, or NULL. What orcc
+ * makes of a program is a function of its name, which alone calls its code. A
+ * symbol table does not say what orcc made, but .orc files have such names. */
+static const gchar *
+program_of (Encoding *encoding, const PyroFrame *caller)
+{
+  const PyroSymbol *symbols;
+  guint n;
+
+  if (caller->module == NULL)
+    return NULL;
+  n = look_up (encoding->encoder, caller, &symbols);
+  if (symbols[n - 1].origin == PYRO_NAME_PROGRAM)
+    return symbols[n - 1].name;
+  return symbols[n - 1].origin == PYRO_NAME_SYMBOL
+                 && strstr (symbols[n - 1].name, "_orc_") != NULL
+             ? symbols[n - 1].name
+             : NULL;
+}
+
+/* Code that ORC has generated has no name; who calls it has. */
+static void
+find_programs (Encoding *encoding, const PyroAggregateEntry *entry)
+{
+  for (guint i = 0; i + 1 < entry->n_frames; i++) {
+    const PyroFrame *frame = &entry->frames[i];
+    const gchar *program, *known;
+
+    if (!is_orc (frame))
+      continue;
+    program = program_of (encoding, frame + 1);
+    if (program == NULL)
+      continue;
+    known = g_hash_table_lookup (encoding->programs, frame);
+    if (known != NULL && !g_str_equal (known, program))
+      program = "";
+    g_hash_table_insert (encoding->programs, (gpointer)frame,
+                         (gpointer)program);
+    ((Module *)g_hash_table_lookup (encoding->modules, frame->module))
+        ->mapping.has_functions
+        = TRUE;
   }
 }
 
@@ -192,6 +246,7 @@ make_location (Encoding *encoding, const PyroFrame *frame)
   PyroProfileBuilder *builder = encoding->builder;
   const PyroModule *module = frame->module;
   const PyroSymbol *symbols;
+  const gchar *program;
   PyroLine lines[64];
   Module *known;
   guint n;
@@ -202,6 +257,15 @@ make_location (Encoding *encoding, const PyroFrame *frame)
   known = g_hash_table_lookup (encoding->modules, module);
   if (known->id == 0)
     known->id = pyro_profile_builder_add_mapping (builder, &known->mapping);
+  program = g_hash_table_lookup (encoding->programs, frame);
+  if (program != NULL && *program != '\0') {
+    g_autofree gchar *name = g_strconcat ("orc: ", program, NULL);
+
+    lines[0] = (PyroLine){ .function_id = pyro_profile_builder_add_function (
+                               builder, name, module->path, NULL, 0) };
+    return pyro_profile_builder_add_location (builder, known->id,
+                                              frame->address, lines, 1);
+  }
   n = look_up (encoding->encoder, frame, &symbols);
   /* Deeper inlining than this keeps the outer functions. */
   if (n > G_N_ELEMENTS (lines)) {
@@ -394,6 +458,7 @@ pyro_cpu_encoder_encode (PyroCpuEncoder *encoder,
                                       NS_PER_S / rate);
   encoding.builder = builder;
   encoding.modules = g_hash_table_new_full (NULL, NULL, NULL, g_free);
+  encoding.programs = g_hash_table_new (pyro_frame_hash, pyro_frame_equal);
   encoding.locations
       = g_hash_table_new_full (pyro_frame_hash, pyro_frame_equal, NULL, g_free);
 
@@ -406,12 +471,16 @@ pyro_cpu_encoder_encode (PyroCpuEncoder *encoder,
     survey_frame (&encoding, frames->pdata[i]);
   g_hash_table_iter_init (&iter, aggregate->entries);
   while (g_hash_table_iter_next (&iter, &key, NULL))
+    find_programs (&encoding, key);
+  g_hash_table_iter_init (&iter, aggregate->entries);
+  while (g_hash_table_iter_next (&iter, &key, NULL))
     add_entry (&encoding, key);
   add_comments (&encoding, aggregate, rate, signal_name);
 
   bytes = pyro_profile_builder_encode (builder);
   pyro_label_sets_clear (&encoding.sets);
   g_hash_table_unref (encoding.modules);
+  g_hash_table_unref (encoding.programs);
   g_hash_table_unref (encoding.locations);
   return bytes;
 }

@@ -96,6 +96,20 @@ def test_a_name_from_debug_statements_is_marked(launcher):
         == {f.mapping.filename.rpartition("/")[2] for f in marked}
 
 
+def test_code_that_orc_generates_has_its_programs_name(launcher):
+    """ORC's code is called by a function that has the program's name."""
+    pipeline = ("videotestsrc num-buffers=400 pattern=ball"
+                " ! video/x-raw,format=I420,width=640,height=480 ! videoconvert"
+                " ! video/x-raw,format=BGRA ! fakesink")
+    profile = launcher.run(pipeline, sample_rate=500).captures.profiles[0]
+    pairs = [(frame.function, caller.function) for s in profile.samples
+             for frame, caller in zip(s.frames, s.frames[1:])
+             if frame.mapping and frame.mapping.filename == "[orc]"]
+    named = [pair for pair in pairs if "_orc_" in pair[1]]
+    assert len(named) > len(pairs) / 2
+    assert all(name == f"orc: {caller}" for name, caller in named)
+
+
 @pytest.fixture(scope="module")
 def capture(tmp_path_factory):
     """One run that all readers read, of more than one file."""
