@@ -46,6 +46,10 @@
  * takes no longer ones */
 #define PYRO_COMMENT_NAMES_CUT PYRO_COMMENT_STATS "names.cut"
 
+/* locations (distinct addresses) whose names were not looked for, because the
+ * time for that was over when the profiler stopped */
+#define PYRO_COMMENT_NAMES_POSTPONED PYRO_COMMENT_STATS "names.postponed"
+
 /* How the samples were taken. */
 #define PYRO_COMMENT_SAMPLER "sampler."
 /* Hz */

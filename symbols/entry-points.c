@@ -15,8 +15,15 @@
 /* Gaps this small are padding between functions. */
 #define PADDING_MAX 64
 
+/* Most targets are functions, which are not looked for. A page of code is
+ * marked if it has any that is not one's. */
+#define CODE_ALIGNMENT 16
+#define PAGE_SHIFT 8
+#define PAGES_MAX (1u << 18)
+
 typedef struct {
   guint64 start, end;
+  guint8 *is_page_marked; /* or NULL: all are */
 } Section;
 
 struct _PyroEntryPoints {
@@ -61,17 +68,32 @@ find_section (const GArray *sections, guint64 address)
   return NULL;
 }
 
+static gboolean
+is_marked (const Section *section, guint64 address)
+{
+  return section->is_page_marked == NULL
+         || section->is_page_marked[(address - section->start) >> PAGE_SHIFT];
+}
+
 static void
 add (PyroEntryPoints *entries, const PyroFdeTable *fdes, guint64 address)
 {
-  if (entries->is_full || pyro_fde_table_find (fdes, address) >= 0
-      || find_section (entries->sections, address) == NULL)
+  const Section *section = find_section (entries->sections, address);
+
+  if (section == NULL || !is_marked (section, address) || entries->is_full
+      || pyro_fde_table_find (fdes, address) >= 0)
     return;
   g_array_append_val (entries->entries, address);
   if (entries->entries->len < ENTRIES_MAX)
     return;
   compact (entries->entries);
   entries->is_full = entries->entries->len > ENTRIES_MAX / 2;
+}
+
+static void
+clear_section (gpointer data)
+{
+  g_free (((Section *)data)->is_page_marked);
 }
 
 static void
@@ -89,30 +111,52 @@ add_sections (PyroEntryPoints *entries, PyroElfFile *file)
       continue;
     g_array_append_val (
         entries->sections,
-        ((Section){ shdr.sh_addr, shdr.sh_addr + shdr.sh_size }));
+        ((Section){ shdr.sh_addr, shdr.sh_addr + shdr.sh_size, NULL }));
   }
 }
 
-/* Whether there is more code without call frame information than padding, in
- * which something may point. */
+/* Marks the pages of SECTION in [FROM, TO). */
+static void
+mark_pages (Section *section, guint64 from, guint64 to)
+{
+  for (guint64 page = (from - section->start) >> PAGE_SHIFT;
+       page <= (to - 1 - section->start) >> PAGE_SHIFT; page++)
+    section->is_page_marked[page] = 1;
+}
+
+/* Finds the code of SECTION without call frame information, and whether that is
+ * more than padding, in which something may point. */
+static gboolean
+mark_gaps (Section *section, const PyroFdeTable *fdes)
+{
+  const guint64 n_pages = ((section->end - section->start) >> PAGE_SHIFT) + 1;
+  guint64 at = section->start, start, end;
+  gboolean has_gaps = FALSE;
+
+  if (n_pages <= PAGES_MAX)
+    section->is_page_marked = g_malloc0 (n_pages);
+  while (at < section->end) {
+    if (pyro_fde_table_find_gap (fdes, at, &start, &end)) {
+      end = MIN (end, section->end);
+      has_gaps |= end - at > PADDING_MAX;
+      /* What is left over has padding up to where a function may begin. */
+      if (section->is_page_marked != NULL
+          && (at + CODE_ALIGNMENT - 1) / CODE_ALIGNMENT * CODE_ALIGNMENT < end)
+        mark_pages (section, at, end);
+    }
+    at = end;
+  }
+  return has_gaps;
+}
+
 static gboolean
 has_gaps (const PyroEntryPoints *entries, const PyroFdeTable *fdes)
 {
-  for (guint i = 0; i < entries->sections->len; i++) {
-    const Section *section = &g_array_index (entries->sections, Section, i);
-    guint64 at = section->start, start, end;
+  gboolean found = FALSE;
 
-    while (at < section->end) {
-      if (!pyro_fde_table_find_gap (fdes, at, &start, &end)) {
-        at = end;
-        continue;
-      }
-      if (MIN (end, section->end) - at > PADDING_MAX)
-        return TRUE;
-      at = end;
-    }
-  }
-  return FALSE;
+  for (guint i = 0; i < entries->sections->len; i++)
+    found |= mark_gaps (&g_array_index (entries->sections, Section, i), fdes);
+  return found;
 }
 
 static void
@@ -165,10 +209,10 @@ add_symbols (PyroEntryPoints *entries, PyroElfFile *file,
 }
 
 /* Calls, and addresses that are loaded into a register. What only looks like a
- * call leads anywhere; functions are aligned. */
-static void
+ * call leads anywhere; functions are aligned. FALSE: the time is over. */
+static gboolean
 add_of_code (PyroEntryPoints *entries, const PyroFdeTable *fdes,
-             const PyroCodeSection *section)
+             const PyroCodeSection *section, const PyroTimeLimit *limit)
 {
   const guint8 *bytes = section->bytes;
 
@@ -176,10 +220,12 @@ add_of_code (PyroEntryPoints *entries, const PyroFdeTable *fdes,
     guint64 target = section->address + i;
     gint32 distance;
 
+    if (i % PYRO_TIME_LIMIT_BYTES == 0 && pyro_time_is_over (limit))
+      return FALSE;
     if (bytes[i] == 0xe8) {
       memcpy (&distance, bytes + i + 1, sizeof distance);
       target += 5 + (gint64)distance;
-      if (target % 16 == 0)
+      if (target % CODE_ALIGNMENT == 0)
         add (entries, fdes, target);
     } else if ((bytes[i] & 0xfb) == 0x48 && bytes[i + 1] == 0x8d
                && (bytes[i + 2] & 0xc7) == 0x05) {
@@ -188,19 +234,24 @@ add_of_code (PyroEntryPoints *entries, const PyroFdeTable *fdes,
       add (entries, fdes, target);
     }
   }
+  return TRUE;
 }
 
 PyroEntryPoints *
-pyro_entry_points_new (PyroElfFile *file, const PyroFdeTable *fdes)
+pyro_entry_points_new (PyroElfFile *file, const PyroFdeTable *fdes,
+                       const PyroTimeLimit *limit)
 {
-  PyroEntryPoints *entries = g_new0 (PyroEntryPoints, 1);
+  g_autoptr (PyroEntryPoints) entries = g_new0 (PyroEntryPoints, 1);
   g_autoptr (PyroCodeImage) image = NULL;
 
   entries->sections = g_array_new (FALSE, FALSE, sizeof (Section));
+  g_array_set_clear_func (entries->sections, clear_section);
   entries->entries = g_array_new (FALSE, FALSE, sizeof (guint64));
   add_sections (entries, file);
   if (!has_gaps (entries, fdes))
-    return entries;
+    return g_steal_pointer (&entries);
+  if (pyro_time_is_over (limit))
+    return NULL;
   add_relocations (entries, file, fdes);
   add_symbols (entries, file, fdes);
   image = pyro_code_image_new (file);
@@ -210,11 +261,11 @@ pyro_entry_points_new (PyroElfFile *file, const PyroFdeTable *fdes)
     const PyroCodeSection *section
         = &g_array_index (image->sections, PyroCodeSection, i);
 
-    if (section->is_code)
-      add_of_code (entries, fdes, section);
+    if (section->is_code && !add_of_code (entries, fdes, section, limit))
+      return NULL;
   }
   compact (entries->entries);
-  return entries;
+  return g_steal_pointer (&entries);
 }
 
 void

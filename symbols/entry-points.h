@@ -9,15 +9,18 @@
 #include "symbols/elf-file.h"
 #include "symbols/fde-table.h"
 #include "symbols/symbol-table.h"
+#include "symbols/time-limit.h"
 
 G_BEGIN_DECLS
 
 typedef struct _PyroEntryPoints PyroEntryPoints;
 
 /* Reads FILE's code and relocations, if it has code that FDES do not describe.
- * Never NULL. On other machines than x86_64 only relocations point. */
+ * NULL: LIMIT was over before. On other machines than x86_64 only relocations
+ * point. */
 PyroEntryPoints *
-pyro_entry_points_new (PyroElfFile *file, const PyroFdeTable *fdes);
+pyro_entry_points_new (PyroElfFile *file, const PyroFdeTable *fdes,
+                       const PyroTimeLimit *limit);
 void pyro_entry_points_free (PyroEntryPoints *entries);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (PyroEntryPoints, pyro_entry_points_free)
 

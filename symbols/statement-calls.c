@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "symbols/statement-calls.h"
 
+#include "symbols/address-filter.h"
+
 #include <gelf.h>
 #include <string.h>
 
@@ -38,7 +40,8 @@ static const PyroStatementKind kinds[] = {
 };
 
 struct _PyroStatementCalls {
-  GHashTable *targets;  /* guint64 address → PyroStatementKind */
+  GHashTable *targets; /* guint64 address → PyroStatementKind */
+  PyroAddressFilter target_filter;
   GHashTable *slots;    /* guint64 address → PyroStatementKind */
   GHashTable *own;      /* guint64 slot → guint64 address */
   GHashTable *exported; /* name, which the file owns → guint64 address */
@@ -58,6 +61,14 @@ static void
 insert (GHashTable *table, guint64 key, gconstpointer value)
 {
   g_hash_table_insert (table, g_memdup2 (&key, sizeof key), (gpointer)value);
+}
+
+static void
+insert_target (PyroStatementCalls *calls, guint64 address,
+               const PyroStatementKind *kind)
+{
+  insert (calls->targets, address, kind);
+  pyro_address_filter_add (&calls->target_filter, address);
 }
 
 /* The section of TYPE, and what it says. */
@@ -109,7 +120,7 @@ read_symbols (PyroStatementCalls *calls, Elf_Data *symbols,
         || GELF_ST_TYPE (sym.st_info) != STT_FUNC)
       continue;
     if (kind != NULL)
-      insert (calls->targets, sym.st_value, kind);
+      insert_target (calls, sym.st_value, kind);
     g_hash_table_insert (calls->exported, (gpointer)name,
                          g_memdup2 (&sym.st_value, sizeof sym.st_value));
   }
@@ -174,13 +185,13 @@ find_stubs_in (PyroStatementCalls *calls, const PyroCodeSection *section)
     if (kind == NULL)
       continue;
     n++;
-    insert (calls->targets, section->address + at, kind);
+    insert_target (calls, section->address + at, kind);
     if (at >= 1 && section->bytes[at - 1] == 0xf2)
-      insert (calls->targets, section->address + --at, kind);
+      insert_target (calls, section->address + --at, kind);
     if (at >= sizeof endbr
         && memcmp (section->bytes + at - sizeof endbr, endbr, sizeof endbr)
                == 0)
-      insert (calls->targets, section->address + at - sizeof endbr, kind);
+      insert_target (calls, section->address + at - sizeof endbr, kind);
   }
 }
 
@@ -240,7 +251,9 @@ pyro_statement_calls_free (PyroStatementCalls *calls)
 const PyroStatementKind *
 pyro_statement_calls_find (const PyroStatementCalls *calls, guint64 target)
 {
-  return g_hash_table_lookup (calls->targets, &target);
+  return pyro_address_filter_may_have (&calls->target_filter, target)
+             ? g_hash_table_lookup (calls->targets, &target)
+             : NULL;
 }
 
 const PyroStatementKind *

@@ -157,7 +157,8 @@ decide (const Evidence *evidence, const PyroStatedFunction *function)
 }
 
 PyroStatementNames *
-pyro_statement_names_new (PyroElfFile *file, const PyroFdeTable *fdes)
+pyro_statement_names_new (PyroElfFile *file, const PyroFdeTable *fdes,
+                          const PyroTimeLimit *limit)
 {
   g_autoptr (PyroCodeImage) image = NULL;
   g_autoptr (PyroStatementCalls) calls = NULL;
@@ -172,7 +173,7 @@ pyro_statement_names_new (PyroElfFile *file, const PyroFdeTable *fdes)
   if (image == NULL)
     return NULL;
   pyro_statement_calls_find_stubs (calls, image);
-  functions = pyro_statements_read (calls, image, fdes);
+  functions = pyro_statements_read (calls, image, fdes, limit);
   if (functions == NULL)
     return NULL;
 

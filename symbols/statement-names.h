@@ -9,15 +9,17 @@
 
 #include "symbols/elf-file.h"
 #include "symbols/fde-table.h"
+#include "symbols/time-limit.h"
 
 G_BEGIN_DECLS
 
 typedef struct _PyroStatementNames PyroStatementNames;
 
-/* Reads all of FILE's code. NULL if there are no such statements, or if they
- * cannot be read. FDES are FILE's. */
+/* Reads all of FILE's code. NULL if there are no such statements, if they
+ * cannot be read, or if LIMIT was over before. FDES are FILE's. */
 PyroStatementNames *
-pyro_statement_names_new (PyroElfFile *file, const PyroFdeTable *fdes);
+pyro_statement_names_new (PyroElfFile *file, const PyroFdeTable *fdes,
+                          const PyroTimeLimit *limit);
 void pyro_statement_names_free (PyroStatementNames *names);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (PyroStatementNames, pyro_statement_names_free)
 

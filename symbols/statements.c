@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "symbols/statements.h"
 
+#include "symbols/address-filter.h"
 #include "symbols/call-arguments.h"
 
 #include <string.h>
@@ -22,6 +23,8 @@ typedef struct {
   const PyroStatementCalls *calls;
   PyroCallReader *reader;
   GArray *functions; /* of PyroStatedFunction */
+  PyroAddressFilter starts;
+  gint before; /* the last function that starts before what is read, or -1 */
   guint n_statements;
 } Scan;
 
@@ -38,6 +41,31 @@ static PyroStatedFunction *
 get_function (Scan *scan, gint index)
 {
   return &g_array_index (scan->functions, PyroStatedFunction, index);
+}
+
+/* The function that is read now, or -1. */
+static gint
+find_current (Scan *scan, guint64 address)
+{
+  while (scan->before + 1 < (gint)scan->functions->len
+         && get_function (scan, scan->before + 1)->start <= address)
+    scan->before++;
+  return scan->before >= 0 && address < get_function (scan, scan->before)->end
+             ? scan->before
+             : -1;
+}
+
+/* The function that begins at ADDRESS, or -1. */
+static gint
+find_start (Scan *scan, guint64 address)
+{
+  gint found;
+
+  if (!pyro_address_filter_may_have (&scan->starts, address))
+    return -1;
+  found = pyro_fde_table_find (scan->fdes, address);
+  return found >= 0 && get_function (scan, found)->start == address ? found
+                                                                    : -1;
 }
 
 static const gchar *
@@ -84,10 +112,8 @@ function_argument (Scan *scan, const PyroCallArguments *arguments, gint index)
     return NULL;
   if (arguments->loaded[index])
     address = pyro_statement_calls_find_own (scan->calls, address);
-  found = pyro_fde_table_find (scan->fdes, address);
-  return found >= 0 && get_function (scan, found)->start == address
-             ? get_function (scan, found)
-             : NULL;
+  found = find_start (scan, address);
+  return found >= 0 ? get_function (scan, found) : NULL;
 }
 
 /* GST_DEBUG_FUNCPTR (function). */
@@ -139,7 +165,7 @@ add_program (Scan *scan, PyroStatedFunction *function,
 static void
 add_statement (Scan *scan, const PyroStatementKind *kind, guint64 address)
 {
-  const gint index = pyro_fde_table_find (scan->fdes, address);
+  const gint index = find_current (scan, address);
   PyroCallArguments arguments;
   PyroStatedFunction *function;
   const gchar *name, *file = NULL;
@@ -175,16 +201,14 @@ add_statement (Scan *scan, const PyroStatementKind *kind, guint64 address)
 static void
 add_caller (Scan *scan, guint64 address, guint64 target)
 {
-  const gint to = pyro_fde_table_find (scan->fdes, target);
+  const gint to = find_start (scan, target);
   PyroStatedFunction *function;
   gint from;
 
   if (to < 0)
     return;
   function = get_function (scan, to);
-  if (target != function->start)
-    return;
-  from = pyro_fde_table_find (scan->fdes, address);
+  from = find_current (scan, address);
   if (from < 0 || from == to)
     return;
   if (function->n_callers == 0 || function->caller != (guint)from)
@@ -195,26 +219,30 @@ add_caller (Scan *scan, guint64 address, guint64 target)
 static void
 add_pointer (Scan *scan, guint64 target)
 {
-  const gint to = pyro_fde_table_find (scan->fdes, target);
+  const gint to = find_start (scan, target);
 
-  if (to >= 0 && get_function (scan, to)->start == target)
+  if (to >= 0)
     get_function (scan, to)->is_pointed_at = TRUE;
 }
 
 /* The instructions that matter are looked for byte by byte: one that begins
  * elsewhere looks like one of them seldom, and like one with such a target all
- * but never. */
-static void
-scan_section (Scan *scan, const PyroCodeSection *section)
+ * but never. FALSE: the time is over. */
+static gboolean
+scan_section (Scan *scan, const PyroCodeSection *section,
+              const PyroTimeLimit *limit)
 {
   const guint8 *bytes = section->bytes;
 
+  scan->before = -1;
   for (gsize i = 0; i + 5 <= section->size; i++) {
     const gsize left = section->size - i;
     const guint64 address = section->address + i;
     const PyroStatementKind *kind = NULL;
     gint32 distance;
 
+    if (i % PYRO_TIME_LIMIT_BYTES == 0 && pyro_time_is_over (limit))
+      return FALSE;
     switch (bytes[i]) {
     case 0xe8: /* call */
     case 0xe9: /* jmp */
@@ -243,6 +271,7 @@ scan_section (Scan *scan, const PyroCodeSection *section)
     if (kind != NULL)
       add_statement (scan, kind, address);
   }
+  return TRUE;
 }
 
 static void
@@ -253,28 +282,36 @@ add_functions (Scan *scan)
     PyroStatedFunction function = { .start = range->start, .end = range->end };
 
     g_array_append_val (scan->functions, function);
+    pyro_address_filter_add (&scan->starts, range->start);
   }
 }
 
 GArray *
 pyro_statements_read (const PyroStatementCalls *calls,
-                      const PyroCodeImage *image, const PyroFdeTable *fdes)
+                      const PyroCodeImage *image, const PyroFdeTable *fdes,
+                      const PyroTimeLimit *limit)
 {
   g_autoptr (PyroCallReader) reader = pyro_call_reader_new (image);
-  Scan scan = { .image = image, .fdes = fdes, .calls = calls };
+  g_autoptr (GArray) functions = NULL;
+  g_autofree Scan *scan = NULL;
 
   if (reader == NULL || pyro_fde_table_get_size (fdes) > FUNCTIONS_MAX)
     return NULL;
-  scan.reader = reader;
-  scan.functions = g_array_new (FALSE, TRUE, sizeof (PyroStatedFunction));
-  g_array_set_clear_func (scan.functions, clear_function);
-  add_functions (&scan);
+  functions = g_array_new (FALSE, TRUE, sizeof (PyroStatedFunction));
+  g_array_set_clear_func (functions, clear_function);
+  scan = g_new0 (Scan, 1);
+  scan->image = image;
+  scan->fdes = fdes;
+  scan->calls = calls;
+  scan->reader = reader;
+  scan->functions = functions;
+  add_functions (scan);
   for (guint i = 0; i < image->sections->len; i++) {
     const PyroCodeSection *section
         = &g_array_index (image->sections, PyroCodeSection, i);
 
-    if (section->is_code)
-      scan_section (&scan, section);
+    if (section->is_code && !scan_section (scan, section, limit))
+      return NULL;
   }
-  return scan.functions;
+  return g_steal_pointer (&functions);
 }

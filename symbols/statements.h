@@ -9,6 +9,7 @@
 #include "symbols/code-image.h"
 #include "symbols/fde-table.h"
 #include "symbols/statement-calls.h"
+#include "symbols/time-limit.h"
 
 G_BEGIN_DECLS
 
@@ -35,9 +36,11 @@ typedef struct {
 } PyroStatedFunction;
 
 /* Of PyroStatedFunction, one for each of FDES, by their start. NULL if there
- * is no way to read IMAGE's code. CALLS know the stubs. */
+ * is no way to read IMAGE's code, or if LIMIT was over before. CALLS know the
+ * stubs. */
 GArray *
 pyro_statements_read (const PyroStatementCalls *calls,
-                      const PyroCodeImage *image, const PyroFdeTable *fdes);
+                      const PyroCodeImage *image, const PyroFdeTable *fdes,
+                      const PyroTimeLimit *limit);
 
 G_END_DECLS

@@ -48,6 +48,9 @@ struct _PyroSymbolizer {
   GStringChunk *strings;
   PyroExportedFunc exported_func; /* or NULL */
   gpointer exported_data;
+  PyroTimeLimit limit;
+  gboolean was_late; /* something was not read for the present look-up */
+  Result *postponed; /* the last answer, if it is not kept, or NULL */
 
   GQueue with_debug_info; /* of Module, the last one used first */
   guint64 debug_info_bytes;
@@ -117,6 +120,7 @@ pyro_symbolizer_set_debug_directory (PyroSymbolizer *symbolizer,
 void
 pyro_symbolizer_free (PyroSymbolizer *symbolizer)
 {
+  g_free (symbolizer->postponed);
   g_queue_clear (&symbolizer->with_debug_info);
   g_hash_table_unref (symbolizer->modules);
   g_free (symbolizer->debug_directory);
@@ -140,6 +144,16 @@ pyro_symbolizer_set_exported_func (PyroSymbolizer *symbolizer,
 
   symbolizer->exported_func = func;
   symbolizer->exported_data = data;
+}
+
+void
+pyro_symbolizer_set_time_limit (PyroSymbolizer *symbolizer,
+                                const PyroTimeLimit *limit)
+{
+  g_return_if_fail (symbolizer != NULL);
+  g_return_if_fail (limit != NULL);
+
+  symbolizer->limit = *limit;
 }
 
 guint64
@@ -273,14 +287,25 @@ load_debug_info (PyroSymbolizer *symbolizer, Module *module)
                        g_queue_peek_tail (&symbolizer->with_debug_info));
 }
 
-/* MODULE's DWARF, now the last one used, or NULL if it has none. */
+/* To be asked before anything is read that the present look-up needs. */
+static gboolean
+is_late (PyroSymbolizer *symbolizer)
+{
+  const gboolean late = pyro_time_is_over (&symbolizer->limit);
+
+  symbolizer->was_late |= late;
+  return late;
+}
+
+/* MODULE's DWARF, now the last one used, or NULL if it has none, or if there
+ * is no time to read it. */
 static PyroDebugInfo *
 use_debug_info (PyroSymbolizer *symbolizer, Module *module)
 {
   if (module->debug_info != NULL) {
     g_queue_remove (&symbolizer->with_debug_info, module);
     g_queue_push_head (&symbolizer->with_debug_info, module);
-  } else if (module->has_debug_info) {
+  } else if (module->has_debug_info && !is_late (symbolizer)) {
     load_debug_info (symbolizer, module);
   }
   return module->debug_info;
@@ -362,14 +387,17 @@ open_again (const Module *module, gboolean *done)
 /* The name of the function that starts at START by the statements in MODULE's
  * code. These are read once, when the first one is asked for. */
 static const gchar *
-find_statement_name (Module *module, guint64 start)
+find_statement_name (PyroSymbolizer *symbolizer, Module *module, guint64 start)
 {
-  if (!module->statements_read) {
+  if (!module->statements_read && !is_late (symbolizer)) {
     g_autoptr (PyroElfFile) file
         = open_again (module, &module->statements_read);
 
     if (file != NULL)
-      module->statements = pyro_statement_names_new (file, module->fdes);
+      module->statements
+          = pyro_statement_names_new (file, module->fdes, &symbolizer->limit);
+    if (file != NULL && module->statements == NULL && is_late (symbolizer))
+      module->statements_read = FALSE;
   }
   return module->statements != NULL
              ? pyro_statement_names_lookup (module->statements, start)
@@ -378,15 +406,18 @@ find_statement_name (Module *module, guint64 start)
 
 /* Where the routine at ADDRESS begins, which MODULE's FDEs do not describe. */
 static guint64
-find_entry (Module *module, guint64 address)
+find_entry (PyroSymbolizer *symbolizer, Module *module, guint64 address)
 {
   guint64 start;
 
-  if (!module->entries_read) {
+  if (!module->entries_read && !is_late (symbolizer)) {
     g_autoptr (PyroElfFile) file = open_again (module, &module->entries_read);
 
     if (file != NULL)
-      module->entries = pyro_entry_points_new (file, module->fdes);
+      module->entries
+          = pyro_entry_points_new (file, module->fdes, &symbolizer->limit);
+    if (file != NULL && module->entries == NULL && is_late (symbolizer))
+      module->entries_read = FALSE;
   }
   return module->entries != NULL
                  && pyro_entry_points_lookup (module->entries, module->fdes,
@@ -410,9 +441,9 @@ set_other_name (PyroSymbolizer *symbolizer, Module *module, PyroSymbol *symbol,
   }
   if (module->fdes != NULL) {
     if (pyro_fde_table_lookup (module->fdes, address, &start))
-      name = find_statement_name (module, start);
+      name = find_statement_name (symbolizer, module, start);
     else
-      start = find_entry (module, address);
+      start = find_entry (symbolizer, module, address);
   }
   place = g_strdup_printf ("%s!0x%" G_GINT64_MODIFIER "x", module->library,
                            start);
@@ -423,6 +454,8 @@ set_other_name (PyroSymbolizer *symbolizer, Module *module, PyroSymbol *symbol,
     symbol->origin = pyro_statement_names_is_program (module->statements, start)
                          ? PYRO_NAME_PROGRAM
                          : PYRO_NAME_STATEMENT;
+  } else if (symbolizer->was_late) {
+    symbol->origin = PYRO_NAME_POSTPONED;
   }
 }
 
@@ -500,7 +533,9 @@ pyro_symbolizer_lookup (PyroSymbolizer *symbolizer, const gchar *path,
   g_return_val_if_fail (symbols != NULL, 0);
 
   module = find_module (symbolizer, path, build_id);
-  if (module->symbols == NULL && is_file (module)) {
+  symbolizer->was_late = FALSE;
+  g_clear_pointer (&symbolizer->postponed, g_free);
+  if (module->symbols == NULL && is_file (module) && !is_late (symbolizer)) {
     /* Whatever was answered without the file is not the last word. */
     g_hash_table_remove_all (module->results);
     load_symbols (symbolizer, module);
@@ -510,8 +545,11 @@ pyro_symbolizer_lookup (PyroSymbolizer *symbolizer, const gchar *path,
     if (g_hash_table_size (module->results) >= RESULTS_MAX)
       g_hash_table_remove_all (module->results);
     result = find_result (symbolizer, module, address);
-    g_hash_table_insert (module->results, g_memdup2 (&address, sizeof address),
-                         result);
+    if (symbolizer->was_late)
+      symbolizer->postponed = result;
+    else
+      g_hash_table_insert (module->results,
+                           g_memdup2 (&address, sizeof address), result);
   }
   *symbols = result->symbols;
   return result->n;

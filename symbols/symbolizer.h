@@ -8,6 +8,7 @@
 #pragma once
 
 #include "symbols/exported-symbols.h"
+#include "symbols/time-limit.h"
 
 G_BEGIN_DECLS
 
@@ -16,6 +17,7 @@ typedef struct _PyroSymbolizer PyroSymbolizer;
 /* Where a name comes from. */
 typedef enum {
   PYRO_NAME_NONE,      /* it says only where the code is */
+  PYRO_NAME_POSTPONED, /* the same: there was no time to look for a name */
   PYRO_NAME_SYMBOL,    /* a symbol table, or debug information */
   PYRO_NAME_STATEMENT, /* debug statements in the code (statement-names.h) */
   PYRO_NAME_PROGRAM, /* the same; code that ORC generates for it has its name */
@@ -50,6 +52,14 @@ void pyro_symbolizer_set_debug_info_limit (PyroSymbolizer *symbolizer,
 
 /* How many bytes of DWARF are in memory now. */
 guint64 pyro_symbolizer_get_debug_info_bytes (const PyroSymbolizer *symbolizer);
+
+/* Once LIMIT is over nothing more is read: what is known by then has names, and
+ * what would have been read has the origin PYRO_NAME_POSTPONED, and is looked
+ * for again when it is asked for while LIMIT is not over. It is asked before
+ * each file, and while all of a file's code is read; to read the symbols or the
+ * debug information of one file is not interrupted. */
+void pyro_symbolizer_set_time_limit (PyroSymbolizer *symbolizer,
+                                     const PyroTimeLimit *limit);
 
 /* Asked for the exported symbols in memory of what was mapped from PATH, where
  * its file is gone or another one. NULL: they are gone, too. (transfer full) */

@@ -78,7 +78,7 @@ compare (Fixture *fixture, const gchar *path, Count *count)
   exported = read_symbols (stripped);
   fdes = pyro_fde_table_new (stripped);
   begin = cpu_milliseconds ();
-  names = pyro_statement_names_new (stripped, fdes);
+  names = pyro_statement_names_new (stripped, fdes, NULL);
   count->milliseconds += cpu_milliseconds () - begin;
   for (guint i = 0; i < pyro_fde_table_get_size (fdes); i++) {
     const guint64 start = pyro_fde_table_get (fdes, i)->start;

@@ -80,8 +80,8 @@ LLVMFuzzerTestOneInput (const uint8_t *data, size_t size)
   pyro_symbol_table_add (symbols, file, FALSE);
   pyro_symbol_table_finish (symbols);
   fdes = pyro_fde_table_new (file);
-  names = pyro_statement_names_new (file, fdes);
-  entries = pyro_entry_points_new (file, fdes);
+  names = pyro_statement_names_new (file, fdes, NULL);
+  entries = pyro_entry_points_new (file, fdes, NULL);
   for (address = 0; address < 0x8000; address += 0x40) {
     g_autofree gchar *name = pyro_symbol_table_lookup (symbols, address);
     guint64 start;

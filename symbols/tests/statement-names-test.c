@@ -175,7 +175,7 @@ test_other_libraries_are_not_read (Fixture *fixture, gconstpointer data)
 
   g_assert_no_error (error);
   fdes = pyro_fde_table_new (file);
-  g_assert_null (pyro_statement_names_new (file, fdes));
+  g_assert_null (pyro_statement_names_new (file, fdes, NULL));
 }
 
 int

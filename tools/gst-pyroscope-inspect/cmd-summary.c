@@ -25,6 +25,7 @@
 #define RESCUED "rescued"
 #define OVERRUNS "overruns"
 #define NAMES_CUT "names.cut"
+#define NAMES_POSTPONED "names.postponed"
 
 typedef struct {
   const PyroTerminal *terminal;
@@ -185,6 +186,11 @@ print_stats (const Summary *summary)
   if (pyro_fact_get_count (stats, NAMES_CUT, &count))
     print_line (summary, "names",
                 "%" G_GINT64_FORMAT " cut to what a server takes", count);
+  if (pyro_fact_get_count (stats, NAMES_POSTPONED, &count))
+    print_line (summary, "names",
+                "%" G_GINT64_FORMAT
+                " addresses were not looked up: the time to stop was over",
+                count);
 }
 
 static void

@@ -31,6 +31,7 @@ struct _PyroCpuEncoder {
   const gchar *unwinder;
   PyroSymbolizer *symbolizer; /* made on the delivery thread */
   const PyroModule *asked;    /* what it is being asked about */
+  gint64 names_until;         /* atomic; 0: no limit */
 };
 
 /* What is known of a module in one profile. */
@@ -47,6 +48,7 @@ typedef struct {
   GHashTable *modules;   /* PyroModule → Module */
   GHashTable *programs;  /* PyroFrame → name of ORC's program, "": several */
   GHashTable *locations; /* PyroFrame → guint64 id */
+  guint64 n_postponed;   /* locations */
 } Encoding;
 
 static const struct {
@@ -127,6 +129,22 @@ pyro_cpu_encoder_unref (PyroCpuEncoder *encoder)
   g_free (encoder);
 }
 
+void
+pyro_cpu_encoder_limit_names (PyroCpuEncoder *encoder, gint64 until)
+{
+  __atomic_store_n (&encoder->names_until, MAX (until, 1), __ATOMIC_RELEASE);
+}
+
+static gboolean
+is_over (gpointer data)
+{
+  PyroCpuEncoder *encoder = data;
+  const gint64 until
+      = __atomic_load_n (&encoder->names_until, __ATOMIC_ACQUIRE);
+
+  return until != 0 && pyro_clock_monotonic () >= until;
+}
+
 /* A PyroExportedFunc. */
 static PyroExportedSymbols *
 find_exported (const gchar *path, const gchar *build_id, gpointer data)
@@ -172,7 +190,8 @@ survey_frame (Encoding *encoding, const PyroFrame *frame)
   n = look_up (encoding->encoder, frame, &symbols);
   known->mapping.has_inline_frames |= n > 1;
   for (guint i = 0; i < n; i++) {
-    known->mapping.has_functions |= symbols[i].origin != PYRO_NAME_NONE;
+    known->mapping.has_functions |= symbols[i].origin != PYRO_NAME_NONE
+                                    && symbols[i].origin != PYRO_NAME_POSTPONED;
     known->has_statement_names |= symbols[i].origin == PYRO_NAME_STATEMENT
                                   || symbols[i].origin == PYRO_NAME_PROGRAM;
     known->mapping.has_filenames |= symbols[i].filename != NULL;
@@ -272,6 +291,8 @@ make_location (Encoding *encoding, const PyroFrame *frame)
     symbols += n - G_N_ELEMENTS (lines);
     n = G_N_ELEMENTS (lines);
   }
+  if (symbols[n - 1].origin == PYRO_NAME_POSTPONED)
+    encoding->n_postponed++;
   for (guint i = 0; i < n; i++) {
     lines[i].function_id = pyro_profile_builder_add_function (
         builder, symbols[i].name, symbols[i].system_name, symbols[i].filename,
@@ -368,6 +389,8 @@ add_lost_names (Encoding *encoding)
                       now->nameless - before.nameless);
   add_counter_if_any (builder, PYRO_COMMENT_NAMES_CUT,
                       pyro_profile_builder_get_n_cut (builder));
+  add_counter_if_any (builder, PYRO_COMMENT_NAMES_POSTPONED,
+                      encoding->n_postponed);
 }
 
 /* Which libraries have names that no symbol table gave. */
@@ -452,6 +475,8 @@ pyro_cpu_encoder_encode (PyroCpuEncoder *encoder,
                                           DEBUG_INFO_LIMIT);
     pyro_symbolizer_set_exported_func (encoder->symbolizer, find_exported,
                                        encoder);
+    pyro_symbolizer_set_time_limit (encoder->symbolizer,
+                                    &(PyroTimeLimit){ is_over, encoder });
   }
 
   builder = pyro_profile_builder_new (types, G_N_ELEMENTS (types), types[1],

@@ -23,6 +23,11 @@ pyro_cpu_encoder_new (const PyroSettings *settings, const gchar *unwinder);
 PyroCpuEncoder *pyro_cpu_encoder_ref (PyroCpuEncoder *encoder);
 void pyro_cpu_encoder_unref (PyroCpuEncoder *encoder);
 
+/* From UNTIL on (monotonic time, microseconds) nothing more is read for names:
+ * profiles have those that are known, and a comment says how many are missing.
+ * Any thread. */
+void pyro_cpu_encoder_limit_names (PyroCpuEncoder *encoder, gint64 until);
+
 /* The pprof message, or NULL for an interval without samples. RATE (Hz) is
  * that of the interval, SIGNAL_NAME drove it. (transfer full) */
 GBytes *pyro_cpu_encoder_encode (PyroCpuEncoder *encoder,

@@ -67,6 +67,11 @@
 /* A stop always waits so long for the collector. */
 #define STOP_GRACE_US 50000
 
+/* The part of a stop's time in which names are still read from files; in the
+ * rest the profile is made, written and sent. On a busy machine, with the files
+ * in no cache, names could take all of it. */
+#define NAMES_PART 2
+
 #define COLLECTOR_STACK_SIZE (512 * 1024)
 
 /* What the signal handler reads: made once, kept until the process ends,
@@ -636,6 +641,8 @@ pyro_session_stop (PyroSession *session, PyroSessionStats *stats)
           .tv_nsec = collector_deadline % G_USEC_PER_SEC * 1000 };
   gboolean complete;
 
+  pyro_cpu_encoder_limit_names (session->encoder,
+                                now + (deadline - now) / NAMES_PART);
   __atomic_store_n (&session->stop_wanted, TRUE, __ATOMIC_RELEASE);
   pyro_wakeup_send (&wakeup);
   if (pthread_clockjoin_np (session->thread, NULL, CLOCK_MONOTONIC, &limit)

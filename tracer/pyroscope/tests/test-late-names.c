@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* A profile that is made when the time for names is over. */
+#include "cpu-profile.h"
+
+#include "kernel-clock.h"
+#include "profile/profile-comments.h"
+#include "profile/profile.h"
+
+#include <dlfcn.h>
+
+/* A function of the C library's, and of an interval in which it ran. */
+static PyroAggregate *
+make_aggregate (PyroModule *module)
+{
+  PyroAggregate *aggregate = pyro_aggregate_new ();
+  PyroAggregateEntry *entry = g_malloc0 (sizeof *entry + sizeof (PyroFrame));
+  void *function = dlsym (RTLD_DEFAULT, "qsort");
+  Dl_info info;
+
+  g_assert_true (dladdr (function, &info) != 0);
+  module->path = (gchar *)info.dli_fname;
+  module->bias = (guintptr)info.dli_fbase;
+  module->start = module->bias;
+  module->limit = (guintptr)function + 4096;
+  entry->n_frames = 1;
+  entry->frames[0].module = module;
+  entry->frames[0].address = (guintptr)function - module->bias;
+  entry->weight = 1;
+  entry->nanoseconds = 10000000;
+  g_hash_table_add (aggregate->entries, entry);
+  return aggregate;
+}
+
+static PyroProfile *
+encode (PyroCpuEncoder *encoder)
+{
+  PyroModule module = { 0 };
+  PyroAggregate *aggregate = make_aggregate (&module);
+  g_autoptr (GError) error = NULL;
+  g_autoptr (GBytes) bytes
+      = pyro_cpu_encoder_encode (encoder, aggregate, 100, "SIGURG");
+  PyroProfile *profile = pyro_profile_decode (bytes, NULL, &error);
+
+  g_assert_no_error (error);
+  g_assert_cmpuint (profile->n_samples, ==, 1);
+  g_assert_cmpuint (profile->n_locations, ==, 1);
+  pyro_aggregate_free (aggregate);
+  return profile;
+}
+
+static PyroCpuEncoder *
+make_encoder (void)
+{
+  g_autoptr (PyroSettings) settings = pyro_settings_new (NULL, NULL, NULL);
+
+  return pyro_cpu_encoder_new (settings, "tables");
+}
+
+static void
+test_a_late_profile_has_addresses_and_says_how_many_have_no_name (void)
+{
+  PyroCpuEncoder *encoder = make_encoder ();
+  g_autoptr (PyroProfile) profile = NULL;
+  const PyroLocation *location;
+
+  pyro_cpu_encoder_limit_names (encoder, pyro_clock_monotonic ());
+  profile = encode (encoder);
+  location = &profile->locations[0];
+  g_assert_cmpstr (
+      pyro_profile_get_comment (profile, PYRO_COMMENT_NAMES_POSTPONED), ==,
+      "1");
+  g_assert_false (location->mapping->has_functions);
+  g_assert_cmpuint (location->address, !=, 0);
+  g_assert_nonnull (strstr (location->lines[0].function->name, "!0x"));
+  pyro_cpu_encoder_unref (encoder);
+}
+
+static void
+test_a_profile_in_time_has_names (void)
+{
+  PyroCpuEncoder *encoder = make_encoder ();
+  g_autoptr (PyroProfile) profile = NULL;
+
+  pyro_cpu_encoder_limit_names (encoder, pyro_clock_monotonic ()
+                                             + 3600 * G_USEC_PER_SEC);
+  profile = encode (encoder);
+  g_assert_null (
+      pyro_profile_get_comment (profile, PYRO_COMMENT_NAMES_POSTPONED));
+  g_assert_true (profile->locations[0].mapping->has_functions);
+  g_assert_nonnull (
+      strstr (profile->locations[0].lines[0].function->name, "qsort"));
+  pyro_cpu_encoder_unref (encoder);
+}
+
+static void
+test_names_that_are_known_need_no_time (void)
+{
+  PyroCpuEncoder *encoder = make_encoder ();
+  g_autoptr (PyroProfile) first = encode (encoder);
+  g_autoptr (PyroProfile) second = NULL;
+
+  pyro_cpu_encoder_limit_names (encoder, pyro_clock_monotonic ());
+  second = encode (encoder);
+  g_assert_cmpstr (second->locations[0].lines[0].function->name, ==,
+                   first->locations[0].lines[0].function->name);
+  g_assert_null (
+      pyro_profile_get_comment (second, PYRO_COMMENT_NAMES_POSTPONED));
+  pyro_cpu_encoder_unref (encoder);
+}
+
+int
+main (int argc, char **argv)
+{
+  g_test_init (&argc, &argv, NULL);
+#define TEST(name) g_test_add_func ("/tracer/late-names/" #name, test_##name)
+  TEST (a_late_profile_has_addresses_and_says_how_many_have_no_name);
+  TEST (a_profile_in_time_has_names);
+  TEST (names_that_are_known_need_no_time);
+  return g_test_run ();
+}
