@@ -37,14 +37,17 @@ pyro_code_image_new (PyroElfFile *file)
   g_autoptr (PyroCodeImage) image = g_new0 (PyroCodeImage, 1);
   Elf_Scn *section = NULL;
   guint64 total = 0;
+  size_t names = 0;
   GElf_Ehdr ehdr;
 
   image->sections = g_array_new (FALSE, FALSE, sizeof (PyroCodeSection));
-  if (gelf_getehdr (file->elf, &ehdr) == NULL)
+  if (gelf_getehdr (file->elf, &ehdr) == NULL
+      || elf_getshdrstrndx (file->elf, &names) != 0)
     return NULL;
   image->machine = ehdr.e_machine;
   while ((section = elf_nextscn (file->elf, section)) != NULL) {
     PyroCodeSection known = { 0 };
+    const gchar *name;
     GElf_Shdr shdr;
     Elf_Data *data;
 
@@ -64,6 +67,9 @@ pyro_code_image_new (PyroElfFile *file)
     known.bytes = data->d_buf;
     known.size = data->d_size;
     known.is_code = (shdr.sh_flags & SHF_EXECINSTR) != 0;
+    name = elf_strptr (file->elf, names, shdr.sh_name);
+    known.is_stubs
+        = known.is_code && name != NULL && g_str_has_prefix (name, ".plt");
     g_array_append_val (image->sections, known);
   }
   g_array_sort (image->sections, compare_sections);

@@ -18,6 +18,7 @@ typedef struct {
   const guint8 *bytes;
   gsize size;
   gboolean is_code;
+  gboolean is_stubs; /* code: a procedure linkage table */
 } PyroCodeSection;
 
 typedef struct {

@@ -233,7 +233,7 @@ pyro_statement_calls_find_stubs (PyroStatementCalls *calls,
     const PyroCodeSection *section
         = &g_array_index (image->sections, PyroCodeSection, i);
 
-    if (section->is_code)
+    if (section->is_stubs)
       find_stubs_in (calls, section);
   }
 }

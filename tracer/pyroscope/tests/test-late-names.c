@@ -81,8 +81,9 @@ test_a_profile_in_time_has_names (void)
   PyroCpuEncoder *encoder = make_encoder ();
   g_autoptr (PyroProfile) profile = NULL;
 
-  pyro_cpu_encoder_limit_names (encoder, pyro_clock_monotonic ()
-                                             + 3600 * G_USEC_PER_SEC);
+  pyro_cpu_encoder_limit_names (
+      encoder,
+      pyro_clock_monotonic () + G_GINT64_CONSTANT (3600) * G_USEC_PER_SEC);
   profile = encode (encoder);
   g_assert_null (
       pyro_profile_get_comment (profile, PYRO_COMMENT_NAMES_POSTPONED));
