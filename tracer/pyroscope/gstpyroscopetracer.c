@@ -29,6 +29,7 @@
 #include "at-exit.h"
 #include "attribution/hooks.h"
 #include "delivery/delivery.h"
+#include "end-signals.h"
 #include "headroom.h"
 #include "kernel-clock.h"
 #include "log.h"
@@ -66,13 +67,17 @@ static struct {
   GMutex lock;
   GstPyroscopeTracer *owner; /* not a reference: dispose clears it */
   PyroSession *session;
-  pid_t pid;        /* of the session's process */
-  gboolean exiting; /* exit() has stopped it for good */
+  pid_t pid;          /* of the session's process */
+  guint stop_timeout; /* of the last session, seconds */
+  gboolean exiting;   /* exit() has stopped it for good */
+  gint n_stopping;    /* atomic: sessions that are being stopped */
 } profiler;
 
 /* Life cycle */
 
 static void stop_at_exit (void);
+static void stop_for_signal (void);
+static void resume_after_signal (void);
 
 static void
 tell_messages (GstPyroscopeTracer *self)
@@ -130,6 +135,8 @@ start_locked (GstPyroscopeTracer *self)
     return;
   }
   profiler.pid = getpid ();
+  profiler.stop_timeout = (guint)self->settings->stop_timeout;
+  pyro_end_signals_watch (stop_for_signal, resume_after_signal);
   pyro_hooks_start (self->settings->thread_owners);
   description = pyro_settings_describe (self->settings);
   pyro_log_user (GST_LEVEL_INFO, "started: %s", description);
@@ -146,9 +153,17 @@ steal_session_locked (void)
   pyro_hooks_stop ();
   if (session == NULL)
     return NULL;
+  pyro_end_signals_end ();
   /* A child that came to be without pthread_atfork() handlers. */
-  return profiler.pid == getpid () ? session : NULL;
+  if (profiler.pid != getpid ())
+    return NULL;
+  g_atomic_int_inc (&profiler.n_stopping);
+  return session;
 }
+
+/* Whether this thread is stopping a session: it cannot wait for that. */
+static __thread gboolean is_stopping
+    __attribute__ ((tls_model ("initial-exec")));
 
 static void
 finish (PyroSession *session)
@@ -157,7 +172,10 @@ finish (PyroSession *session)
 
   if (session == NULL)
     return;
+  is_stopping = TRUE;
   pyro_session_stop (session, &stats);
+  is_stopping = FALSE;
+  g_atomic_int_add (&profiler.n_stopping, -1);
   GST_CAT_INFO (
       pyro_debug,
       "stopped: %" G_GUINT64_FORMAT " samples in %" G_GUINT64_FORMAT
@@ -178,31 +196,83 @@ finish (PyroSession *session)
       stats.delivery.write_failed);
 }
 
+/* The process ends. An exit() in a signal handler may have interrupted whoever
+ * has the lock: the last profile is then lost, not the process's end. */
+static gboolean
+lock_for_end (void)
+{
+  PyroWakeup nobody = { 0 };
+
+  for (guint i = 0; !try_lock (); i++) {
+    if (i == 100)
+      return FALSE;
+    pyro_wakeup_wait (&nobody, G_USEC_PER_SEC / 100);
+  }
+  return TRUE;
+}
+
+/* What another thread stops is delivered, too, before the process ends: for at
+ * most stop-timeout, which that thread has. */
+static void
+wait_for_stops (guint stop_timeout)
+{
+  PyroWakeup nobody = { 0 };
+  gint64 end
+      = pyro_clock_monotonic () + (gint64)(stop_timeout + 1) * G_USEC_PER_SEC;
+
+  while (!is_stopping && g_atomic_int_get (&profiler.n_stopping) > 0
+         && pyro_clock_monotonic () < end)
+    pyro_wakeup_wait (&nobody, G_USEC_PER_SEC / 100);
+}
+
 /* exit() without gst_deinit() is normal life. */
 static void
 stop_at_exit (void)
 {
-  PyroWakeup nobody = { 0 };
   PyroSession *session;
+  guint stop_timeout;
 
-  /* An exit() in a signal handler may have interrupted whoever has the lock:
-   * the last profile is then lost, not the process's end. */
-  for (guint i = 0; !try_lock (); i++) {
-    if (i == 100) {
-      pyro_delivery_close ();
-      return;
-    }
-    pyro_wakeup_wait (&nobody, G_USEC_PER_SEC / 100);
+  if (!lock_for_end ()) {
+    pyro_delivery_close ();
+    return;
   }
   profiler.exiting = TRUE;
   pyro_hooks_watch_for_life (FALSE);
   session = steal_session_locked ();
+  stop_timeout = profiler.stop_timeout;
   unlock ();
   finish (session);
+  wait_for_stops (stop_timeout);
   if (!pyro_delivery_close ())
     pyro_log_user (GST_LEVEL_WARNING,
                    "the process ends while a push waits for a name server or "
                    "a file; raise stop-timeout");
+}
+
+/* SIGTERM and SIGINT, on a thread of ours. As exit() does, but the process may
+ * live on. */
+static void
+stop_for_signal (void)
+{
+  PyroSession *session;
+  guint stop_timeout;
+
+  if (!lock_for_end ())
+    return;
+  session = steal_session_locked ();
+  stop_timeout = profiler.stop_timeout;
+  unlock ();
+  finish (session);
+  wait_for_stops (stop_timeout);
+}
+
+static void
+resume_after_signal (void)
+{
+  lock ();
+  if (profiler.owner != NULL)
+    start_locked (profiler.owner);
+  unlock ();
 }
 
 /* Hooks */
@@ -270,6 +340,8 @@ after_fork_in_child (void)
     pyro_hooks_stop ();
     pyro_hooks_watch_for_life (profiler.owner != NULL);
   }
+  profiler.n_stopping = 0;
+  pyro_end_signals_fork_child ();
   /* Whoever else has it does not exist here. */
   if (locked_for_fork)
     g_mutex_unlock (&profiler.lock);

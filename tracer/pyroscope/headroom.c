@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 /* Where GLib finds no memory it aborts, whoever's thread that is. Each of our
- * threads (four, and one for a moment) may take 64 MiB for an arena of malloc's
+ * threads (five, and one for a moment) may take 64 MiB for an arena of malloc's
  * (twice that for a moment, to align it), and the tables and symbols of a large
  * process some tens more. */
 #define NEEDED_BYTES (G_GUINT64_CONSTANT (512) << 20)

@@ -55,6 +55,9 @@
  * when a pipeline starts its threads. */
 #define MAP_TIME_BY_COST 400
 #define MAP_SAVED_US 4000000
+/* The first intervals are short, and double until upload-interval: a process
+ * that ends without a word has delivered most of what it did by then. */
+#define FIRST_INTERVAL_US G_USEC_PER_SEC
 /* flush_soon: how soon after the last pause. Elements that come and go all the
  * time never end an interval. */
 #define SOON_US 200000
@@ -103,7 +106,7 @@ struct _PyroSession {
   PyroAggregate *aggregate;
   guint rate;
   gint signo;
-  gint64 interval_end;
+  gint64 interval_end, interval_length;
   gint64 soon_end;                 /* 0: none */
   gint64 next_pause;               /* pauses do not count before that */
   gint64 signal_time, signal_wait; /* when to look again, how long after */
@@ -185,6 +188,17 @@ report_refused (PyroSession *session, const PyroAggregateStats *stats)
                  g_strerror (pyro_threads_get_timer_error (kept.threads)));
 }
 
+/* Begins at NOW, when the one before it ended: they touch. */
+static PyroAggregate *
+next_aggregate (gint64 now)
+{
+  PyroAggregate *aggregate = pyro_aggregate_new ();
+
+  aggregate->time_ns -= (aggregate->monotonic_us - now) * 1000;
+  aggregate->monotonic_us = now;
+  return aggregate;
+}
+
 static void
 end_interval (PyroSession *session, gint64 now)
 {
@@ -195,12 +209,14 @@ end_interval (PyroSession *session, gint64 now)
                                    .destroy = job_destroy };
   Job *job;
 
-  session->interval_end
-      = now + (gint64)session->settings->upload_interval * G_USEC_PER_SEC;
+  session->interval_length
+      = MIN (session->interval_length * 2,
+             (gint64)session->settings->upload_interval * G_USEC_PER_SEC);
+  session->interval_end = now + session->interval_length;
   session->soon_end = 0;
   if (g_hash_table_size (aggregate->entries) == 0) {
-    /* Nobody used the CPU: there is nothing to tell. */
-    session->aggregate = pyro_aggregate_new ();
+    /* Nobody used the CPU: there is nothing to report. */
+    session->aggregate = next_aggregate (now);
     pyro_aggregate_free (aggregate);
     return;
   }
@@ -227,7 +243,7 @@ end_interval (PyroSession *session, gint64 now)
   delivery_job.duration_ns = aggregate->duration_ns;
   delivery_job.size = pyro_aggregate_get_size (aggregate);
   delivery_job.data = job;
-  session->aggregate = pyro_aggregate_new ();
+  session->aggregate = next_aggregate (now);
   pyro_delivery_submit (session->delivery, &delivery_job);
 }
 
@@ -455,9 +471,9 @@ begin (PyroSession *session)
    * a pipeline may be over by then. */
   session->rate = session->settings->sample_rate;
   session->aggregate = pyro_aggregate_new ();
+  session->interval_length = FIRST_INTERVAL_US;
   session->interval_end
-      = session->aggregate->monotonic_us
-        + (gint64)session->settings->upload_interval * G_USEC_PER_SEC;
+      = session->aggregate->monotonic_us + session->interval_length;
   pyro_threads_start (kept.threads, session->rate);
 
   if (kept.modules == NULL

@@ -145,7 +145,8 @@ send_item (PyroSender *self, PyroStoreItem *item)
   gsize size = g_bytes_get_size (item->data);
   gint64 pause_us;
 
-  pyro_push_target_refresh (self->target);
+  if (may_log (self)) /* it may have something to say */
+    pyro_push_target_refresh (self->target);
   if (item->n_tries++ > 0)
     pyro_store_count_again (self->store);
   pyro_push_send (self->link, item->data, self->timeout_ms, get_limit, &attempt,

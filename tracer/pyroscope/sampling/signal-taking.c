@@ -25,6 +25,8 @@ static struct {
 
 static PyroWakeup *collector;
 
+static void (*hidden) (int, siginfo_t *, void *); /* atomic */
+
 gboolean
 pyro_signal_can_be_ours (gint signo)
 {
@@ -169,6 +171,42 @@ may_stay (gint signo, const struct sigaction *action)
   return !has_function (action) && (signo == SIGURG || signo == SIGWINCH);
 }
 
+void
+pyro_signal_hide_handler (void (*handler) (int, siginfo_t *, void *))
+{
+  __atomic_store_n (&hidden, handler, __ATOMIC_SEQ_CST);
+}
+
+static int
+plain_sigaction (int signo, const struct sigaction *action,
+                 struct sigaction *before)
+{
+  int result = sigaction (signo, action, before);
+
+  if (result == 0 && before != NULL && (before->sa_flags & SA_SIGINFO)
+      && before->sa_sigaction != NULL
+      && before->sa_sigaction == __atomic_load_n (&hidden, __ATOMIC_SEQ_CST)) {
+    memset (before, 0, sizeof *before);
+    before->sa_handler = SIG_DFL;
+  }
+  return result;
+}
+
+/* What signal() and its kin return. */
+static void (*shown (void (*handler) (int))) (int)
+{
+  union {
+    void (*plain) (int);
+    void (*with_info) (int, siginfo_t *, void *);
+  } action = { .plain = handler };
+
+  return handler != NULL
+                 && action.with_info
+                        == __atomic_load_n (&hidden, __ATOMIC_SEQ_CST)
+             ? SIG_DFL
+             : handler;
+}
+
 int
 pyro_signal_wrap_sigaction (int signo, const struct sigaction *action,
                             struct sigaction *before)
@@ -184,7 +222,7 @@ pyro_signal_wrap_sigaction (int signo, const struct sigaction *action,
   do {
     word = pyro_signal_can_be_ours (signo) ? get_word (signo) : 0;
     if (word == 0)
-      return sigaction (signo, action, before);
+      return plain_sigaction (signo, action, before);
     behind = *action_of (signo, word);
     if (action == NULL)
       break;
@@ -231,7 +269,7 @@ void (*pyro_signal_wrap_signal (int signo, void (*handler) (int))) (int)
 {
   if (!pyro_signal_can_be_ours (signo) || handler == SIG_ERR
       || get_word (signo) == 0)
-    return signal (signo, handler);
+    return shown (signal (signo, handler));
   return install (signo, handler, SA_RESTART);
 }
 
@@ -239,6 +277,6 @@ void (*pyro_signal_wrap_sysv_signal (int signo, void (*handler) (int))) (int)
 {
   if (!pyro_signal_can_be_ours (signo) || handler == SIG_ERR
       || get_word (signo) == 0)
-    return sysv_signal (signo, handler);
+    return shown (sysv_signal (signo, handler));
   return install (signo, handler, (int)(SA_RESETHAND | SA_NODEFER));
 }

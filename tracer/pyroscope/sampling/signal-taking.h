@@ -44,6 +44,9 @@ void pyro_signal_set_collector (PyroWakeup *wakeup);
 /* After fork(), in the child: no timer was inherited. */
 void pyro_signal_fork_child (void);
 
+/* The application reads HANDLER, which is ours, back as the default action. */
+void pyro_signal_hide_handler (void (*handler) (int, siginfo_t *, void *));
+
 /* In the place of the functions of these names. */
 int pyro_signal_wrap_sigaction (int signo, const struct sigaction *action,
                                 struct sigaction *before);

@@ -123,11 +123,12 @@ finish (gchar *folder)
   g_free (folder);
 }
 
-GST_START_TEST (gst_deinit_delivers_one_capture)
+GST_START_TEST (gst_deinit_delivers_captures)
 {
   gchar *folder = run ("deinit", "");
 
-  fail_unless_equals_int (pyro_captured_count (folder), 1);
+  /* The first intervals are short: there may be more than one. */
+  fail_unless (pyro_captured_count (folder) >= 1);
   fail_unless (cpu_of_pipeline (folder, "main") > 200 * GST_MSECOND);
   finish (folder);
 }
@@ -137,7 +138,8 @@ GST_START_TEST (an_exit_without_gst_deinit_delivers)
 {
   gchar *folder = run ("exit", "");
 
-  fail_unless_equals_int (pyro_captured_count (folder), 1);
+  /* The first intervals are short: there may be more than one. */
+  fail_unless (pyro_captured_count (folder) >= 1);
   fail_unless (cpu_of_pipeline (folder, "main") > 200 * GST_MSECOND);
   finish (folder);
 }
@@ -147,7 +149,7 @@ GST_START_TEST (with_stop_agent_on_dispose_false_the_exit_delivers)
 {
   gchar *folder = run ("deinit", ",stop-agent-on-dispose=false");
 
-  fail_unless_equals_int (pyro_captured_count (folder), 1);
+  fail_unless (pyro_captured_count (folder) >= 1);
   fail_unless (cpu_of_pipeline (folder, "main") > 200 * GST_MSECOND);
   finish (folder);
 }
@@ -200,7 +202,7 @@ life_cycle_suite (void)
 
   suite_add_tcase (suite, tcase);
   tcase_set_timeout (tcase, 60);
-  tcase_add_test (tcase, gst_deinit_delivers_one_capture);
+  tcase_add_test (tcase, gst_deinit_delivers_captures);
   tcase_add_test (tcase, an_exit_without_gst_deinit_delivers);
   tcase_add_test (tcase, with_stop_agent_on_dispose_false_the_exit_delivers);
   tcase_add_test (tcase,

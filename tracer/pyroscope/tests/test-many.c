@@ -21,8 +21,8 @@
 static guint64
 cpu_of_nobody (const PyroCaptured *captured)
 {
-  const gchar *const known[]
-      = { "pyro-collector", "pyro-delivery", "pyro-files", "test-many" };
+  const gchar *const known[] = { "pyro-collector", "pyro-delivery",
+                                 "pyro-files", "pyro-end", "test-many" };
   guint64 ns = pyro_captured_cpu (captured, "element", NULL, NULL);
 
   for (guint i = 0; i < G_N_ELEMENTS (known); i++)

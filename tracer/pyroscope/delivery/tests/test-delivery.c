@@ -373,6 +373,40 @@ test_output_dir_failures (void)
   fixture_clear (&f);
 }
 
+static void
+test_bound_of_captures (void)
+{
+  Fixture f;
+  PyroDeliveryStats stats;
+  g_autoptr (GPtrArray) names = NULL;
+  g_autofree gchar *log = NULL;
+  guint64 n_bytes = 0;
+
+  fixture_init (&f);
+  with_dir (&f);
+  f.settings->output_max_bytes = 1000;
+  start (&f);
+  for (guint n = 1; n <= 20; n++) {
+    submit_small (f.delivery);
+    WAIT_FOR (&f, captured, n);
+  }
+  g_assert_true (stop_within (&f, 5000, &stats));
+  names = fixture_dir_list (f.dir);
+  g_assert_cmpuint (names->len, >, 1);
+  g_assert_cmpuint (names->len, <, 10);
+  for (guint i = 0; i < names->len; i++) {
+    g_autofree gchar *path = g_build_filename (f.dir, names->pdata[i], NULL);
+    GStatBuf file;
+
+    g_assert_cmpint (g_stat (path, &file), ==, 0);
+    n_bytes += (guint64)file.st_size;
+  }
+  g_assert_cmpuint (n_bytes, <=, 1000);
+  log = fixture_log_take ();
+  g_assert_cmpuint (fixture_count (log, "output-max-bytes=1000"), ==, 1);
+  fixture_clear (&f);
+}
+
 /* In a process of its own: the default action of SIGXFSZ ends it. */
 static void
 test_file_size_limit (void)
@@ -534,6 +568,8 @@ main (int argc, char **argv)
                    test_no_thread);
   g_test_add_func ("/delivery/a broken output-dir is one warning, then works",
                    test_output_dir_failures);
+  g_test_add_func ("/delivery/captures are bounded, which is said once",
+                   test_bound_of_captures);
   g_test_add_func ("/delivery/a file size limit ends nothing",
                    test_file_size_limit);
   g_test_add_func ("/delivery/the thread leaves the application's signals",

@@ -54,7 +54,7 @@ def test_a_wrong_value_is_told_and_the_pipeline_runs(launcher, params):
     assert len(run.messages) == len(WRONG[params])
     for message, texts in zip(run.messages, WRONG[params]):
         check_message(message, *texts)
-    assert len(run.captures.files) == 1
+    assert run.captures.files
     assert run.captures.comment("sampler.rate") == "100"
 
 
@@ -187,10 +187,11 @@ def test_secrets_reach_the_server_and_nothing_else(
             **{prefix + name: value for name, value in SECRETS[kind].items()},
         },
     )
-    (about,) = [json.loads(p.read_text()) for p in record.glob("*.json")]
-    assert about["accepted"]
-    headers = {k.title(): v for k, v in about["headers"].items()}
-    assert SENT[kind].items() <= headers.items()
+    pushes = [json.loads(p.read_text()) for p in record.glob("*.json")]
+    assert pushes and all(about["accepted"] for about in pushes)
+    for about in pushes:
+        headers = {k.title(): v for k, v in about["headers"].items()}
+        assert SENT[kind].items() <= headers.items()
 
     assert run.status == 0 and "started: " in run.stderr
     encoded = base64.b64encode(b"s3cr3t").decode().rstrip("=")[:-1]

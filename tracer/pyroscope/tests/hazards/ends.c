@@ -4,6 +4,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "hazard.h"
@@ -57,6 +58,79 @@ is_terminated (void)
 {
   play ();
   raise (SIGTERM);
+}
+
+/* An application that ends in its own way on SIGTERM, and one that asks what
+ * the action is before it sets its own. */
+static void
+on_term (int signo)
+{
+  exit (6);
+}
+
+static void
+handles_sigterm (void)
+{
+  struct sigaction action = { .sa_handler = on_term }, before;
+
+  load_start ();
+  while (time_is_left ())
+    burn_ms (10);
+  REQUIRE (sigaction (SIGINT, NULL, &before) == 0);
+  REQUIRE (before.sa_handler == SIG_DFL && before.sa_flags == 0);
+  REQUIRE (signal (SIGINT, SIG_IGN) == SIG_DFL);
+  REQUIRE (signal (SIGINT, SIG_DFL) == SIG_IGN);
+  REQUIRE (sigaction (SIGTERM, &action, &before) == 0);
+  REQUIRE (before.sa_handler == SIG_DFL);
+  raise (SIGTERM);
+}
+
+static void
+ignores_sigterm (void)
+{
+  signal (SIGTERM, SIG_IGN);
+  load_start ();
+  while (time_is_left ())
+    burn_ms (10);
+  raise (SIGTERM);
+}
+
+static void
+terminate (pid_t child)
+{
+  int status;
+
+  kill (child, SIGTERM);
+  REQUIRE (waitpid (child, &status, 0) == child);
+  REQUIRE (WIFSIGNALED (status) && WTERMSIG (status) == SIGTERM);
+}
+
+/* A child that plays is terminated as its parent would be, and so is its own
+ * child, which does not. */
+static void
+terminates_children (void)
+{
+  int ready[2];
+  pid_t child, grandchild;
+
+  REQUIRE (pipe (ready) == 0);
+  child = fork ();
+  if (child == 0) {
+    load_start ();
+    while (time_is_left ())
+      burn_ms (10);
+    grandchild = fork ();
+    if (grandchild == 0) {
+      sleep (60);
+      _exit (1);
+    }
+    terminate (grandchild);
+    REQUIRE (write (ready[1], "r", 1) == 1);
+    sleep (60);
+    _exit (1);
+  }
+  REQUIRE (read (ready[0], &grandchild, 1) == 1);
+  terminate (child);
 }
 
 static GstPadProbeReturn
@@ -148,6 +222,9 @@ const Hazard end_hazards[] = {
   { "aborts", aborts, NULL },
   { "quits-quickly", quits_quickly, NULL },
   { "is-terminated", is_terminated, NULL },
+  { "handles-sigterm", handles_sigterm, NULL },
+  { "ignores-sigterm", ignores_sigterm, NULL },
+  { "terminates-children", terminates_children, NULL },
   { "exits-in-stream", exits_in_stream, NULL },
   { "exits-in-handler", exits_in_handler, NULL },
   { "main-thread-ends", main_thread_ends, NULL },

@@ -95,8 +95,8 @@ static void *
 play (void *data)
 {
   void (*become) (void) = (void (*) (void))data;
-  /* Collector, encoder, and the files' for the captures. */
-  int n_own = has_tracer () ? 3 : 0, n = 0;
+  /* Collector, encoder, that of the captures, and that of SIGTERM. */
+  int n_own = has_tracer () ? 4 : 0, n = 0;
 
   become ();
   load_start ();
