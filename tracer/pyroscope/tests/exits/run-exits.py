@@ -126,8 +126,9 @@ class Tests:
         self.failed = False
 
     def run(self, flavour, case, path="push", timeout=5, delay=0,
-            environment=(), **settings):
-        """One application: (what is wrong, its messages, pushes, captures)."""
+            environment=(), wait=0, **settings):
+        """One application: (what is wrong, its messages, pushes, captures).
+        It may wait for WAIT seconds for something of the profiler's."""
         self._n_runs += 1
         path = f"{path}-{self._n_runs}"
         folder = self._folder / f"run-{self._n_runs}"
@@ -152,9 +153,9 @@ class Tests:
             GST_TRACERS="pyroscope({})".format(",".join(
                 f'{name.replace("_", "-")}="{value}"'
                 for name, value in values.items())),
-            LIBCURL=flavour.libcurl, DELAY_US=str(delay), **dict(extra))
+            LIBCURL=flavour.libcurl, CAPTURES=str(folder), DELAY_US=str(delay), **dict(extra))
         begin = time.monotonic()
-        limit = timeout + SLACK
+        limit = timeout + SLACK + wait
         process = subprocess.Popen(
             [self._program, case], env=environment, stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
@@ -286,7 +287,7 @@ def test_silent_server(tests, flavour, timeout):
     """What is left behind in the middle of a push is still there when the
     libraries are cleaned up."""
     problem, output, _, captures = tests.run(
-        flavour, "ends-slowly", path="silent", timeout=timeout,
+        flavour, "ends-slowly", path="silent", timeout=timeout, wait=30,
         upload_interval=1)
     if not problem and captures < (2 if timeout else 1):
         problem = f"only {captures} captures"
@@ -326,7 +327,7 @@ def main():
             test_quits_soon(tests, flavour)
             if libcurl == "libcurl.so.4":
                 test_quits_while_starting(tests, flavour, folder)
-            for timeout in 0, 1:
+            for timeout in 0, 3:
                 test_silent_server(tests, flavour, timeout)
         tests.end()
     return 1 if tests.failed else 0
