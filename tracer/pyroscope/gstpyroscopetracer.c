@@ -293,7 +293,7 @@ on_pause_in_work (void)
   if (!try_lock ())
     return;
   if (profiler.session != NULL)
-    pyro_session_flush_soon (profiler.session);
+    pyro_session_pause (profiler.session);
   unlock ();
 }
 

@@ -13,6 +13,7 @@
 #include "attribution/nodes.h"
 #include "attribution/owners.h"
 #include "cpu-profile.h"
+#include "interval-schedule.h"
 #include "kernel-clock.h"
 #include "log.h"
 #include "own-thread.h"
@@ -55,12 +56,6 @@
  * when a pipeline starts its threads. */
 #define MAP_TIME_BY_COST 400
 #define MAP_SAVED_US 4000000
-/* The first intervals are short, and double until upload-interval: a process
- * that ends without a word has delivered most of what it did by then. */
-#define FIRST_INTERVAL_US G_USEC_PER_SEC
-/* flush_soon: how soon after the last pause. Elements that come and go all the
- * time never end an interval. */
-#define SOON_US 200000
 /* Less CPU time without stacks is not worth a line. */
 #define MIN_REPORTED_PERCENT 2.0
 /* More different stacks than this end the interval early: memory is bounded,
@@ -99,16 +94,14 @@ struct _PyroSession {
   /* Wishes to the collector. */
   gint stop_wanted;
   gint flush_wanted;
-  gint flush_soon_wanted;
+  gint pause_seen, rest_seen;
   guint rate_wanted; /* 0: none */
 
   /* The collector's own. */
   PyroAggregate *aggregate;
   guint rate;
   gint signo;
-  gint64 interval_end, interval_length;
-  gint64 soon_end;                 /* 0: none */
-  gint64 next_pause;               /* pauses do not count before that */
+  PyroIntervalSchedule schedule;
   gint64 signal_time, signal_wait; /* when to look again, how long after */
   gint64 signal_since;
   gint64 map_time, map_pause; /* when it was read, how long that has to do */
@@ -209,12 +202,10 @@ end_interval (PyroSession *session, gint64 now)
                                    .destroy = job_destroy };
   Job *job;
 
-  session->interval_length
-      = MIN (session->interval_length * 2,
-             (gint64)session->settings->upload_interval * G_USEC_PER_SEC);
-  session->interval_end = now + session->interval_length;
-  session->soon_end = 0;
-  if (g_hash_table_size (aggregate->entries) == 0) {
+  gboolean is_empty = g_hash_table_size (aggregate->entries) == 0;
+
+  pyro_interval_schedule_next (&session->schedule, now, is_empty);
+  if (is_empty) {
     /* Nobody used the CPU: there is nothing to report. */
     session->aggregate = next_aggregate (now);
     pyro_aggregate_free (aggregate);
@@ -471,9 +462,9 @@ begin (PyroSession *session)
    * a pipeline may be over by then. */
   session->rate = session->settings->sample_rate;
   session->aggregate = pyro_aggregate_new ();
-  session->interval_length = FIRST_INTERVAL_US;
-  session->interval_end
-      = session->aggregate->monotonic_us + session->interval_length;
+  pyro_interval_schedule_init (
+      &session->schedule, session->aggregate->monotonic_us,
+      (gint64)session->settings->upload_interval * G_USEC_PER_SEC);
   pyro_threads_start (kept.threads, session->rate);
 
   if (kept.modules == NULL
@@ -525,18 +516,13 @@ fulfil_wishes (PyroSession *session)
   gboolean flush
       = __atomic_exchange_n (&session->flush_wanted, 0, __ATOMIC_ACQ_REL);
 
-  gboolean at_pause;
+  if (__atomic_exchange_n (&session->pause_seen, 0, __ATOMIC_ACQ_REL))
+    pyro_interval_schedule_pause (&session->schedule, now);
+  if (__atomic_exchange_n (&session->rest_seen, 0, __ATOMIC_ACQ_REL))
+    pyro_interval_schedule_rest (&session->schedule, now);
 
-  if (__atomic_exchange_n (&session->flush_soon_wanted, 0, __ATOMIC_ACQ_REL)
-      && now >= session->next_pause)
-    session->soon_end = now + SOON_US;
-  at_pause = session->soon_end != 0 && now >= session->soon_end;
-  /* One more profile in an upload interval, not one for each pause. */
-  if (at_pause && g_hash_table_size (session->aggregate->entries) > 0)
-    session->next_pause
-        = now + (gint64)session->settings->upload_interval * G_USEC_PER_SEC;
-
-  if (flush || rate != 0 || now >= session->interval_end || at_pause
+  if (flush || rate != 0
+      || pyro_interval_schedule_is_over (&session->schedule, now)
       || g_hash_table_size (session->aggregate->entries) > MAX_ENTRIES)
     end_interval (session, now);
   if (rate != 0) {
@@ -633,9 +619,13 @@ pyro_session_flush (PyroSession *session)
 }
 
 void
-pyro_session_flush_soon (PyroSession *session)
+pyro_session_pause (PyroSession *session)
 {
-  __atomic_store_n (&session->flush_soon_wanted, TRUE, __ATOMIC_RELEASE);
+  __atomic_store_n (&session->pause_seen, TRUE, __ATOMIC_RELEASE);
+  if (!pyro_nodes_are_at_rest ())
+    return;
+  __atomic_store_n (&session->rest_seen, TRUE, __ATOMIC_RELEASE);
+  pyro_wakeup_send (&wakeup);
 }
 
 void

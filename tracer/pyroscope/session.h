@@ -29,12 +29,13 @@ typedef struct {
  * cannot be made. */
 PyroSession *pyro_session_new (const PyroSettings *settings, GError **error);
 
-/* Ends the interval now, or, if nothing else ends it, a moment later: at the
- * end of a stream it is not known whether the process ends with it. That moment
- * begins anew with each call of flush_soon, and comes once in an upload
- * interval. */
+/* Ends the interval now. */
 void pyro_session_flush (PyroSession *session);
-void pyro_session_flush_soon (PyroSession *session);
+
+/* A stream or a pipeline has come to its end, and perhaps the process with it:
+ * the interval ends 200 ms later, or 30 ms later if no element is in use any
+ * more. See interval-schedule.h. */
+void pyro_session_pause (PyroSession *session);
 
 /* From now on RATE (Hz) counts; ends the interval. */
 void pyro_session_set_rate (PyroSession *session, guint rate);
