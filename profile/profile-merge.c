@@ -107,22 +107,26 @@ start_with (PyroProfileMerger *merger, const PyroProfile *profile)
 }
 
 gboolean
-pyro_profile_merger_accepts (PyroProfileMerger *merger,
-                             const PyroProfile *profile)
+pyro_profile_has_types_of (const PyroProfile *a, const PyroProfile *b)
 {
-  const PyroProfile *types = &merger->types;
   gsize i;
 
-  if (merger->builder == NULL)
-    return TRUE;
-  if (types->n_sample_types != profile->n_sample_types
-      || !value_type_equal (&types->period_type, &profile->period_type))
+  if (a->n_sample_types != b->n_sample_types
+      || !value_type_equal (&a->period_type, &b->period_type))
     return FALSE;
-  for (i = 0; i < types->n_sample_types; i++) {
-    if (!value_type_equal (&types->sample_types[i], &profile->sample_types[i]))
+  for (i = 0; i < a->n_sample_types; i++) {
+    if (!value_type_equal (&a->sample_types[i], &b->sample_types[i]))
       return FALSE;
   }
   return TRUE;
+}
+
+gboolean
+pyro_profile_merger_accepts (PyroProfileMerger *merger,
+                             const PyroProfile *profile)
+{
+  return merger->builder == NULL
+         || pyro_profile_has_types_of (&merger->types, profile);
 }
 
 /* "stats.samples=12" is a counter, "stats.note=good" is not. */

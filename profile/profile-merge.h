@@ -16,6 +16,10 @@ PyroProfileMerger *pyro_profile_merger_new (void);
 void pyro_profile_merger_free (PyroProfileMerger *merger);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (PyroProfileMerger, pyro_profile_merger_free)
 
+/* Whether both have the same sample types, in the same order, and the same
+ * period type. */
+gboolean pyro_profile_has_types_of (const PyroProfile *a, const PyroProfile *b);
+
 /* Whether PROFILE has the same sample types, in the same order, and the same
  * period type as those before it. The first one always has. */
 gboolean pyro_profile_merger_accepts (PyroProfileMerger *merger,

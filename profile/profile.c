@@ -42,50 +42,6 @@ pyro_sample_get_label (const PyroSample *sample, const gchar *key)
   return NULL;
 }
 
-static gboolean
-label_is (const PyroSampleLabel *label, const gchar *value)
-{
-  g_autofree gchar *text = NULL;
-
-  if (label->str != NULL)
-    return strcmp (label->str, value) == 0;
-  text = pyro_sample_label_to_string (label);
-  return strcmp (text, value) == 0;
-}
-
-/* A label may be there several times, then one that matches is enough. */
-static gboolean
-sample_matches (const PyroSample *sample, const PyroLabel *wanted)
-{
-  gsize i;
-
-  if (wanted->value == NULL)
-    return pyro_sample_get_label (sample, wanted->key) == NULL;
-  for (i = 0; i < sample->n_labels; i++) {
-    if (strcmp (sample->labels[i].key, wanted->key) == 0
-        && label_is (&sample->labels[i], wanted->value))
-      return TRUE;
-  }
-  return FALSE;
-}
-
-void
-pyro_profile_filter (PyroProfile *profile, const PyroLabel *labels,
-                     guint n_labels)
-{
-  gsize i, kept = 0;
-
-  for (i = 0; i < profile->n_samples; i++) {
-    guint k = 0;
-
-    while (k < n_labels && sample_matches (&profile->samples[i], &labels[k]))
-      k++;
-    if (k == n_labels)
-      profile->samples[kept++] = profile->samples[i];
-  }
-  profile->n_samples = kept;
-}
-
 const gchar *
 pyro_profile_get_comment (const PyroProfile *profile, const gchar *key)
 {
@@ -99,4 +55,46 @@ pyro_profile_get_comment (const PyroProfile *profile, const gchar *key)
       return comment + length + 1;
   }
   return NULL;
+}
+
+/* TRUE where all samples have it now. */
+static gboolean
+add_label (PyroProfile *profile, PyroSample *sample,
+           const PyroSampleLabel *label)
+{
+  PyroSampleLabel *labels = pyro_arena_alloc_n (
+      profile->arena, sample->n_labels + 1, sizeof (*labels));
+
+  if (labels == NULL)
+    return FALSE;
+  if (sample->n_labels > 0)
+    memcpy (labels, sample->labels, sample->n_labels * sizeof (*labels));
+  labels[sample->n_labels++] = *label;
+  sample->labels = labels;
+  return TRUE;
+}
+
+static const gchar *
+copy_text (PyroProfile *profile, const gchar *text)
+{
+  gchar *copy = pyro_arena_alloc (profile->arena, strlen (text) + 1);
+
+  return copy != NULL ? strcpy (copy, text) : NULL;
+}
+
+void
+pyro_profile_add_label (PyroProfile *profile, const gchar *key,
+                        const gchar *value)
+{
+  PyroSampleLabel label
+      = { copy_text (profile, key), copy_text (profile, value), 0, "" };
+  gsize i;
+
+  if (label.key == NULL || label.str == NULL)
+    return;
+  for (i = 0; i < profile->n_samples; i++) {
+    if (pyro_sample_get_label (&profile->samples[i], key) == NULL
+        && !add_label (profile, &profile->samples[i], &label))
+      return;
+  }
 }

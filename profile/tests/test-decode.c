@@ -324,22 +324,6 @@ test_strings_that_are_not_utf8_are_made_so (void)
                    "unction_2");
 }
 
-static void
-test_filter_keeps_the_samples_with_all_labels (void)
-{
-  g_autoptr (GBytes) bytes = example_encode (5, 1);
-  g_autoptr (PyroProfile) profile = pyro_profile_decode (bytes, NULL, NULL);
-  PyroLabel both[] = { { "element", "e1" }, { "thread", "worker" } };
-  PyroLabel none[] = { { "element", NULL } };
-
-  pyro_profile_filter (profile, both, 2);
-  g_assert_cmpuint (profile->n_samples, ==, 2);
-  g_assert_cmpint (profile->samples[0].values[0], ==, 2);
-  g_assert_cmpint (profile->samples[1].values[0], ==, 4);
-  pyro_profile_filter (profile, none, 1);
-  g_assert_cmpuint (profile->n_samples, ==, 0);
-}
-
 int
 main (int argc, char **argv)
 {
@@ -358,6 +342,5 @@ main (int argc, char **argv)
   TEST (small_messages_that_unpack_to_much_are_refused);
   TEST (the_memory_limit_counts_what_is_made_of_the_messages);
   TEST (strings_that_are_not_utf8_are_made_so);
-  TEST (filter_keeps_the_samples_with_all_labels);
   return g_test_run ();
 }

@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 
+#include "converters.h"
 #include "frame.h"
 #include "json.h"
 #include "selection.h"
@@ -244,8 +245,8 @@ json_sample (PyroJson *json, const PyroProfile *profile,
   pyro_json_end_object (json);
 }
 
-static void
-print_json (const PyroProfile *profile)
+void
+pyro_print_profile_json (const PyroProfile *profile)
 {
   PyroJson json;
   gsize i;
@@ -278,7 +279,7 @@ show (gpointer self, PyroInput *input, const PyroOptions *options,
   if (!pyro_selection_make (&selection, input, options, error))
     return FALSE;
   if (options->json)
-    print_json (selection.profile);
+    pyro_print_profile_json (selection.profile);
   else
     print_text (selection.profile);
   return TRUE;
@@ -288,12 +289,14 @@ int
 pyro_cmd_dump (int argc, char **argv)
 {
   const PyroCommand command = {
-    .summary = "Prints all of a profile: header, comments, mappings, and each "
-               "sample with values,\nlabels and stack, leaf first. Addresses "
-               "are the files' own.",
-    .description = "Of several files, the sum is printed. --type chooses among "
-                   "files of different\ntypes; all types of the chosen ones "
-                   "are printed.",
+    .options.summary
+    = "Prints all of a profile: header, comments, mappings, and each "
+      "sample with values,\nlabels and stack, leaf first. Addresses "
+      "are the files' own.",
+    .options.description
+    = "Of several files, the sum is printed. --type chooses among "
+      "files of different\ntypes; all types of the chosen ones "
+      "are printed.",
     .show = show,
   };
 

@@ -4,61 +4,88 @@
 
 #include <stdio.h>
 
-#include "folded-stacks.h"
+#include "converters.h"
 #include "json.h"
 #include "label-names.h"
 #include "selection.h"
+#include "stack-tree.h"
 #include "text.h"
 
 static void
-print_text (GPtrArray *stacks)
+print_stack (const PyroStackTree *tree, const guint *path, guint depth,
+             gpointer data)
 {
-  guint i, k;
+  gint64 value = pyro_stack_tree_get (tree, path[depth - 1])->self;
 
-  for (i = 0; i < stacks->len; i++) {
-    const PyroFoldedStack *stack = stacks->pdata[i];
+  if (value == 0)
+    return;
+  for (guint k = 0; k < depth; k++) {
+    g_autofree gchar *name
+        = pyro_text_folded (pyro_stack_tree_name (tree, path[k]));
 
-    for (k = 0; stack->frames[k] != NULL; k++) {
-      g_autofree gchar *name = pyro_text_folded (stack->frames[k]);
-
-      printf ("%s%s", k == 0 ? "" : ";", name);
-    }
-    printf (" %" G_GINT64_FORMAT "\n", stack->value);
+    printf ("%s%s", k == 0 ? "" : ";", name);
   }
+  printf (" %" G_GINT64_FORMAT "\n", value);
 }
 
 static void
-print_json (GPtrArray *stacks, const PyroSelection *selection,
+json_stack (const PyroStackTree *tree, const guint *path, guint depth,
+            gpointer data)
+{
+  gint64 value = pyro_stack_tree_get (tree, path[depth - 1])->self;
+  PyroJson *json = data;
+
+  if (value == 0)
+    return;
+  pyro_json_begin_object (json, NULL);
+  pyro_json_begin_array (json, "frames");
+  for (guint k = 0; k < depth; k++)
+    pyro_json_string (json, NULL, pyro_stack_tree_name (tree, path[k]));
+  pyro_json_end_array (json);
+  pyro_json_int (json, "value", value);
+  pyro_json_end_object (json);
+}
+
+void
+pyro_print_folded (const PyroSelection *selection, const gchar *const *roots)
+{
+  g_autoptr (PyroStackTree) tree
+      = pyro_stack_tree_new (selection->profile, selection->type, roots);
+
+  pyro_stack_tree_foreach (tree, print_stack, NULL);
+}
+
+static void
+print_json (const PyroStackTree *tree, const PyroSelection *selection,
             gchar *const *roots)
 {
   const PyroValueType *type
       = &selection->profile->sample_types[selection->type];
   PyroJson json;
-  guint i, k;
 
   pyro_json_begin (&json, stdout);
   pyro_json_begin_object (&json, NULL);
   pyro_json_string (&json, "type", type->type);
   pyro_json_string (&json, "unit", type->unit);
   pyro_json_begin_array (&json, "roots");
-  for (i = 0; roots != NULL && roots[i] != NULL; i++)
+  for (guint i = 0; roots != NULL && roots[i] != NULL; i++)
     pyro_json_string (&json, NULL, roots[i]);
   pyro_json_end_array (&json);
   pyro_json_begin_array (&json, "stacks");
-  for (i = 0; i < stacks->len; i++) {
-    const PyroFoldedStack *stack = stacks->pdata[i];
-
-    pyro_json_begin_object (&json, NULL);
-    pyro_json_begin_array (&json, "frames");
-    for (k = 0; stack->frames[k] != NULL; k++)
-      pyro_json_string (&json, NULL, stack->frames[k]);
-    pyro_json_end_array (&json);
-    pyro_json_int (&json, "value", stack->value);
-    pyro_json_end_object (&json);
-  }
+  pyro_stack_tree_foreach (tree, json_stack, &json);
   pyro_json_end_array (&json);
   pyro_json_end_object (&json);
   pyro_json_end (&json);
+}
+
+static gboolean
+prepare (gpointer self, PyroOptions *options, GError **error)
+{
+  gchar **roots = *(gchar ***)self;
+
+  for (; roots != NULL && *roots != NULL; roots++)
+    g_ptr_array_add (options->wanted, *roots);
+  return TRUE;
 }
 
 static gboolean
@@ -66,7 +93,7 @@ show (gpointer self, PyroInput *input, const PyroOptions *options,
       GError **error)
 {
   gchar **roots = *(gchar ***)self;
-  g_autoptr (GPtrArray) stacks = NULL;
+  g_autoptr (PyroStackTree) tree = NULL;
   PyroSelection selection;
   guint i;
 
@@ -78,12 +105,13 @@ show (gpointer self, PyroInput *input, const PyroOptions *options,
       return FALSE;
     }
   }
-  stacks = pyro_folded_stacks (selection.profile, selection.type,
-                               (const gchar *const *)roots);
-  if (options->json)
-    print_json (stacks, &selection, roots);
-  else
-    print_text (stacks);
+  if (!options->json) {
+    pyro_print_folded (&selection, (const gchar *const *)roots);
+    return TRUE;
+  }
+  tree = pyro_stack_tree_new (selection.profile, selection.type,
+                              (const gchar *const *)roots);
+  print_json (tree, &selection, roots);
   return TRUE;
 }
 
@@ -98,10 +126,13 @@ pyro_cmd_folded (int argc, char **argv)
     { NULL },
   };
   const PyroCommand command = {
-    .summary = "Prints folded stacks, one on a line: the frames' names from "
-               "the root to the leaf,\nbetween semicolons, and the value.",
-    .description = "In names, ';' becomes ':' and control characters '?'.",
-    .extra = extra,
+    .options.summary
+    = "Prints folded stacks, one on a line: the frames' names from "
+      "the root to the leaf,\nbetween semicolons, and the value.",
+    .options.description
+    = "In names, ';' becomes ':' and control characters '?'.",
+    .options.extra = extra,
+    .prepare = prepare,
     .show = show,
     .self = &roots,
   };

@@ -458,8 +458,8 @@ summary_init (Summary *summary, const PyroTerminal *terminal,
   *summary = (Summary){ terminal, group, type, filtered };
   pyro_capture_facts_init (&summary->facts, profile, type);
   if (g_strv_contains ((const gchar *const *)names, "attribution"))
-    summary->attribution = pyro_table_new (profile, type, "attribution", FALSE);
-  summary->functions = pyro_table_new (profile, type, "function", FALSE);
+    summary->attribution = pyro_table_new_by (profile, type, "attribution");
+  summary->functions = pyro_table_new_by (profile, type, "function");
 }
 
 static void
@@ -501,7 +501,7 @@ show (gpointer self, PyroInput *input, const PyroOptions *options,
   guint i;
 
   pyro_terminal_init (&terminal, options->color);
-  if (groups == NULL || !pyro_selection_filter (groups, options, error))
+  if (groups == NULL || !pyro_selection_check (groups, options, error))
     return FALSE;
   if (options->json) {
     pyro_json_begin (&json, stdout);
@@ -516,7 +516,9 @@ show (gpointer self, PyroInput *input, const PyroOptions *options,
               : pyro_selection_default_type (group->profile);
     Summary summary;
 
-    summary_init (&summary, &terminal, group, type, options->filters->len > 0);
+    summary_init (&summary, &terminal, group, type,
+                  options->filters->len > 0
+                      || !pyro_stack_filter_is_empty (&options->stacks));
     if (options->json) {
       print_json (&json, &summary);
     } else {
@@ -538,7 +540,7 @@ int
 pyro_cmd_summary (int argc, char **argv)
 {
   const PyroCommand command = {
-    .summary
+    .options.summary
     = "Says what was profiled, when and for how long, how many samples were "
       "taken, lost\nand cut, what they add up to, and which labels they have. "
       "Profiles of different\ntypes are summed up one after the other.",

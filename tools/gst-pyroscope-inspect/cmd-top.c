@@ -4,9 +4,8 @@
 
 #include <stdio.h>
 
-#include "inspect-error.h"
+#include "csv.h"
 #include "json.h"
-#include "label-names.h"
 #include "profile/saturated.h"
 #include "quantity.h"
 #include "selection.h"
@@ -18,14 +17,19 @@
 
 typedef struct {
   /* options */
-  gchar *by;
-  gboolean by_cum;
-  gint limit; /* of rows, 0: none */
+  gchar *by_text;
+  gboolean cum;
+
+  gchar **by; /* keys */
+  PyroTableSort sort;
 
   PyroSelection selection;
   PyroTable *table;
   guint n_rows; /* to be shown */
 } Top;
+
+/* In the order of PyroTableSort. */
+static const gchar *const sorts[] = { "flat", "cum", "name", NULL };
 
 static const gchar *
 unit (const Top *top)
@@ -54,8 +58,8 @@ print_row (const Top *top, const PyroTerminal *terminal,
 {
   gint64 total = top->selection.total;
   const PyroTableRow *first = top->table->rows->pdata[0];
-  gint64 value = top->by_cum ? row->cum : row->flat;
-  gint64 largest = top->by_cum ? first->cum : first->flat;
+  gint64 value = top->sort == PYRO_SORT_CUM ? row->cum : row->flat;
+  gint64 largest = top->sort == PYRO_SORT_CUM ? first->cum : first->flat;
   g_autofree gchar *flat = pyro_quantity_to_string (row->flat, unit (top));
   g_autofree gchar *cum = pyro_quantity_to_string (row->cum, unit (top));
   g_autofree gchar *name = pyro_text_printable (row->name);
@@ -80,7 +84,8 @@ print_text (const Top *top, const PyroTerminal *terminal)
   g_autofree gchar *total = pyro_selection_describe_total (
       selection->profile, selection->type, selection->total);
   g_autofree gchar *text = pyro_text_printable (total);
-  g_autofree gchar *by = pyro_text_printable (top->by);
+  g_autofree gchar *keys = g_strjoinv (", ", top->by);
+  g_autofree gchar *by = pyro_text_printable (keys);
   guint n = top->table->rows->len, i;
   gint64 running = 0;
 
@@ -110,6 +115,7 @@ print_json (const Top *top)
 {
   const PyroProfile *profile = top->selection.profile;
   gint64 total = top->selection.total, running = 0;
+  g_autofree gchar *by = g_strjoinv (",", top->by);
   PyroJson json;
   guint i;
 
@@ -118,8 +124,8 @@ print_json (const Top *top)
   pyro_json_string (&json, "type",
                     profile->sample_types[top->selection.type].type);
   pyro_json_string (&json, "unit", unit (top));
-  pyro_json_string (&json, "by", top->by);
-  pyro_json_string (&json, "sorted_by", top->by_cum ? "cum" : "flat");
+  pyro_json_string (&json, "by", by);
+  pyro_json_string (&json, "sorted_by", sorts[top->sort]);
   pyro_json_int (&json, "total", total);
   pyro_json_int (&json, "duration_nanos", profile->duration_ns);
   pyro_json_uint (&json, "files", top->selection.n_files);
@@ -130,6 +136,12 @@ print_json (const Top *top)
     running = pyro_saturated_add (running, row->flat);
     pyro_json_begin_object (&json, NULL);
     pyro_json_string (&json, "name", row->name);
+    if (top->by[1] != NULL) {
+      pyro_json_begin_array (&json, "names");
+      for (guint k = 0; row->parts[k] != NULL; k++)
+        pyro_json_string (&json, NULL, row->parts[k]);
+      pyro_json_end_array (&json);
+    }
     pyro_json_int (&json, "flat", row->flat);
     pyro_json_double (&json, "flat_percent", pyro_percent (row->flat, total));
     pyro_json_double (&json, "sum_percent", pyro_percent (running, total));
@@ -146,35 +158,70 @@ print_json (const Top *top)
   pyro_json_end (&json);
 }
 
+static void
+print_csv (const Top *top)
+{
+  gint64 total = top->selection.total;
+  guint i, k;
+
+  for (k = 0; top->by[k] != NULL; k++)
+    pyro_csv_text (k == 0, top->by[k]);
+  pyro_csv_text (FALSE, "flat");
+  pyro_csv_text (FALSE, "flat_percent");
+  pyro_csv_text (FALSE, "cum");
+  pyro_csv_text (FALSE, "cum_percent");
+  pyro_csv_text (FALSE, "unit");
+  pyro_csv_end ();
+  for (i = 0; i < top->n_rows; i++) {
+    const PyroTableRow *row = top->table->rows->pdata[i];
+
+    for (k = 0; row->parts[k] != NULL; k++)
+      pyro_csv_text (k == 0, row->parts[k]);
+    pyro_csv_int (FALSE, row->flat);
+    pyro_csv_double (FALSE, pyro_percent (row->flat, total));
+    pyro_csv_int (FALSE, row->cum);
+    pyro_csv_double (FALSE, pyro_percent (row->cum, total));
+    pyro_csv_text (FALSE, unit (top));
+    pyro_csv_end ();
+  }
+}
+
+static gboolean
+prepare (gpointer self, PyroOptions *options, GError **error)
+{
+  Top *top = self;
+
+  for (guint i = 0; sorts[i] != NULL; i++) {
+    if (options->sort == sorts[i])
+      top->sort = (PyroTableSort)i;
+  }
+  if (top->cum)
+    top->sort = PYRO_SORT_CUM;
+  return pyro_table_parse_keys (top->by_text != NULL ? top->by_text
+                                                     : "function",
+                                &top->by, options->wanted, error);
+}
+
 static gboolean
 show (gpointer self, PyroInput *input, const PyroOptions *options,
       GError **error)
 {
   Top *top = self;
+  const gchar *const *keys = (const gchar *const *)top->by;
 
-  if (top->limit < 0) {
-    g_set_error (error, PYRO_INSPECT_ERROR, PYRO_INSPECT_ERROR_VALUE,
-                 "-n %d is not a number of rows; 0 shows all", top->limit);
+  if (!pyro_selection_make (&top->selection, input, options, error)
+      || !pyro_table_check_keys (top->selection.profile, keys, options->filters,
+                                 error))
     return FALSE;
-  }
-  if (top->by == NULL)
-    top->by = g_strdup ("function");
-  if (!pyro_selection_make (&top->selection, input, options, error))
-    return FALSE;
-  if (!pyro_table_is_by_stack (top->by)
-      && !pyro_label_check (top->selection.profile, top->by, error)) {
-    g_prefix_error (error, "--by %s: neither function nor mapping, and ",
-                    top->by);
-    return FALSE;
-  }
-
   top->table = pyro_table_new (top->selection.profile, top->selection.type,
-                               top->by, top->by_cum);
+                               keys, top->sort);
   top->n_rows = top->table->rows->len;
-  if (top->limit > 0)
-    top->n_rows = MIN (top->n_rows, (guint)top->limit);
+  if (options->rows > 0)
+    top->n_rows = MIN (top->n_rows, (guint)options->rows);
   if (options->json) {
     print_json (top);
+  } else if (options->csv) {
+    print_csv (top);
   } else {
     PyroTerminal terminal;
 
@@ -187,32 +234,38 @@ show (gpointer self, PyroInput *input, const PyroOptions *options,
 int
 pyro_cmd_top (int argc, char **argv)
 {
-  Top top = { .limit = DEFAULT_ROWS };
+  Top top = { 0 };
   const GOptionEntry extra[] = {
-    { "by", 'b', 0, G_OPTION_ARG_STRING, &top.by,
-      "function (default), mapping, or a label: element, factory, thread, "
-      "pipeline, ...",
+    { "by", 'b', 0, G_OPTION_ARG_STRING, &top.by_text,
+      "function (default), line, mapping, or a label: element, factory, "
+      "thread, pipeline, ...; several between commas",
       "WHAT" },
-    { "cum", 'c', 0, G_OPTION_ARG_NONE, &top.by_cum,
-      "Sort by cum instead of flat", NULL },
-    { "rows", 'n', 0, G_OPTION_ARG_INT, &top.limit,
-      "How many rows (default: 30), 0: all", "N" },
+    { "cum", 'c', 0, G_OPTION_ARG_NONE, &top.cum, "The same as --sort cum",
+      NULL },
     { NULL },
   };
   const PyroCommand command = {
-    .summary
-    = "Shows where the time (or the sample type that --type names) went.",
-    .description
-    = "flat is what was spent in the function itself, cum includes what it "
-      "called. For\nmappings alike; for labels, which have no stack, both are "
-      "the same.",
-    .extra = extra,
+    .options = {
+      .summary
+      = "Shows where the time (or the sample type that --type names) went.",
+      .description
+      = "flat is what was spent in the function itself, cum includes what it "
+        "called. For\nlines and mappings alike; for labels, which have no "
+        "stack, both are the same.\n--by label:function is a label of that "
+        "name.",
+      .extra = extra,
+      .csv = TRUE,
+      .sorts = sorts,
+      .rows = DEFAULT_ROWS,
+    },
+    .prepare = prepare,
     .show = show,
     .self = &top,
   };
   int status = pyro_command_run (&command, argc, argv);
 
   pyro_table_free (top.table);
-  g_free (top.by);
+  g_strfreev (top.by);
+  g_free (top.by_text);
   return status;
 }

@@ -12,9 +12,10 @@
 G_BEGIN_DECLS
 
 typedef struct {
-  const gchar *summary;      /* for --help */
-  const gchar *description;  /* for --help, or NULL */
-  const GOptionEntry *extra; /* the command's own options, or NULL */
+  PyroOptionsSpec options;
+  /* Looks at the command's own options before anything is read; may add to
+   * OPTIONS->wanted. NULL: there is nothing to look at. */
+  gboolean (*prepare) (gpointer self, PyroOptions *options, GError **error);
   /* Prints. INPUT has at least one group. FALSE with an error, which will be
    * reported, and nothing printed. */
   gboolean (*show) (gpointer self, PyroInput *input, const PyroOptions *options,

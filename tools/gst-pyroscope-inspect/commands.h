@@ -16,6 +16,11 @@ int pyro_cmd_summary (int argc, char **argv);
 int pyro_cmd_top (int argc, char **argv);
 int pyro_cmd_folded (int argc, char **argv);
 int pyro_cmd_dump (int argc, char **argv);
+int pyro_cmd_tree (int argc, char **argv);
+int pyro_cmd_peek (int argc, char **argv);
+int pyro_cmd_labels (int argc, char **argv);
+int pyro_cmd_convert (int argc, char **argv);
+int pyro_cmd_merge (int argc, char **argv);
 /* The exit status is that of the command that it runs, if it was run. */
 int pyro_cmd_record (int argc, char **argv);
 

@@ -58,7 +58,8 @@ pyro_file_list_add_folder (GPtrArray *files, const gchar *folder)
 
     if (lstat (path, &info) == 0 && S_ISDIR (info.st_mode))
       complete = pyro_file_list_add_folder (files, path) && complete;
-    else if (is_profile_name (name))
+    else if (is_profile_name (name)
+             && (stat (path, &info) != 0 || S_ISREG (info.st_mode)))
       g_ptr_array_add (files, g_steal_pointer (&path));
   }
   return complete;

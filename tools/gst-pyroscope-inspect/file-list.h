@@ -11,8 +11,9 @@
 G_BEGIN_DECLS
 
 /* Adds the paths of all *.pb.gz, *.pb and *.pprof under FOLDER, in order, to
- * FILES. Hidden entries are left out and links to folders not followed. FALSE
- * where a folder could not be read, which was reported. */
+ * FILES. Hidden entries are left out, and so is what is not a file, such as a
+ * FIFO; links to folders are not followed. FALSE where a folder could not be
+ * read, which was reported. */
 gboolean pyro_file_list_add_folder (GPtrArray *files, const gchar *folder);
 
 /* The bytes of the file PATH, "-": of standard input. NULL with an error where

@@ -113,18 +113,27 @@ pyro_json_string (PyroJson *json, const gchar *key, const gchar *value)
     write_string (json, value);
 }
 
+/* What a double holds exactly; JavaScript has nothing else. */
+#define MAX_EXACT (G_GINT64_CONSTANT (1) << 53)
+
 void
 pyro_json_int (PyroJson *json, const gchar *key, gint64 value)
 {
+  gboolean exact = value >= -MAX_EXACT && value <= MAX_EXACT;
+
   begin_value (json, key);
-  fprintf (json->stream, "%" G_GINT64_FORMAT, value);
+  fprintf (json->stream,
+           exact ? "%" G_GINT64_FORMAT : "\"%" G_GINT64_FORMAT "\"", value);
 }
 
 void
 pyro_json_uint (PyroJson *json, const gchar *key, guint64 value)
 {
   begin_value (json, key);
-  fprintf (json->stream, "%" G_GUINT64_FORMAT, value);
+  fprintf (json->stream,
+           value <= MAX_EXACT ? "%" G_GUINT64_FORMAT
+                              : "\"%" G_GUINT64_FORMAT "\"",
+           value);
 }
 
 void

@@ -29,6 +29,7 @@ void pyro_json_end_array (PyroJson *json);
 
 /* NULL is null; what is not UTF-8 becomes U+FFFD. */
 void pyro_json_string (PyroJson *json, const gchar *key, const gchar *value);
+/* Beyond 2^53, where JavaScript would round, the number is a string. */
 void pyro_json_int (PyroJson *json, const gchar *key, gint64 value);
 void pyro_json_uint (PyroJson *json, const gchar *key, guint64 value);
 void pyro_json_bool (PyroJson *json, const gchar *key, gboolean value);

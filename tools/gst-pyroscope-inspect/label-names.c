@@ -12,9 +12,8 @@ compare_names (gconstpointer a, gconstpointer b)
   return strcmp (*(const gchar *const *)a, *(const gchar *const *)b);
 }
 
-/* A set of owned strings, in order. */
-static gchar **
-to_sorted_strv (GHashTable *set)
+gchar **
+pyro_names_sorted (GHashTable *set)
 {
   GPtrArray *names = g_ptr_array_new ();
   GHashTableIter iter;
@@ -38,7 +37,7 @@ pyro_label_names (const PyroProfile *profile)
     for (k = 0; k < profile->samples[i].n_labels; k++)
       g_hash_table_add (set, (gpointer)profile->samples[i].labels[k].key);
   }
-  return to_sorted_strv (set);
+  return pyro_names_sorted (set);
 }
 
 gchar **
@@ -57,16 +56,28 @@ pyro_label_values (const PyroProfile *profile, const gchar *key)
                           pyro_sample_label_to_string (&sample->labels[k]));
     }
   }
-  return to_sorted_strv (set);
+  return pyro_names_sorted (set);
 }
 
 gchar *
 pyro_label_value_or_none (const PyroSample *sample, const gchar *key)
 {
-  const PyroSampleLabel *label = pyro_sample_get_label (sample, key);
+  GString *text = NULL;
+  gsize i;
 
-  return label != NULL ? pyro_sample_label_to_string (label)
-                       : g_strdup (PYRO_LABEL_NONE);
+  for (i = 0; i < sample->n_labels; i++) {
+    g_autofree gchar *value = NULL;
+
+    if (strcmp (sample->labels[i].key, key) != 0)
+      continue;
+    value = pyro_sample_label_to_string (&sample->labels[i]);
+    if (text == NULL)
+      text = g_string_new (value);
+    else
+      g_string_append_printf (text, ", %s", value);
+  }
+  return text != NULL ? g_string_free (text, FALSE)
+                      : g_strdup (PYRO_LABEL_NONE);
 }
 
 gboolean

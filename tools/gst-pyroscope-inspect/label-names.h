@@ -19,7 +19,11 @@ gchar **pyro_label_names (const PyroProfile *profile);
 /* The values of the label KEY, sorted, NULL-terminated. (transfer full) */
 gchar **pyro_label_values (const PyroProfile *profile, const gchar *key);
 
-/* The value of label KEY of SAMPLE, or "(none)". (transfer full) */
+/* The texts of SET (gchar *), sorted, NULL-terminated. (transfer full) */
+gchar **pyro_names_sorted (GHashTable *set);
+
+/* The value of label KEY of SAMPLE, several as "a, b", or "(none)". (transfer
+ * full) */
 gchar *pyro_label_value_or_none (const PyroSample *sample, const gchar *key);
 
 /* FALSE with PYRO_INSPECT_ERROR_UNKNOWN, which says what there is, where no

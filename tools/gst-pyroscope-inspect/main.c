@@ -21,8 +21,14 @@ static const Command commands[] = {
     "what was profiled, when, for how long, and how well" },
   { "top", pyro_cmd_top,
     "the most expensive functions, elements, threads, mappings, labels" },
+  { "tree", pyro_cmd_tree, "functions with their callers and callees" },
+  { "peek", pyro_cmd_peek, "the callers and callees of one function" },
+  { "labels", pyro_cmd_labels, "the labels, their values and what these cost" },
   { "folded", pyro_cmd_folded, "folded stacks, for flame graph tools" },
   { "dump", pyro_cmd_dump, "everything, sample by sample" },
+  { "convert", pyro_cmd_convert,
+    "other programs' formats: folded, speedscope, pprof, json" },
+  { "merge", pyro_cmd_merge, "several profiles as one pprof file" },
 };
 
 static void
@@ -46,7 +52,9 @@ print_help (void)
           "num-buffers=500 ! x264enc ! fakesink\n"
           "  gst-pyroscope-inspect summary captures/\n"
           "  gst-pyroscope-inspect top --by element captures/\n"
-          "  gst-pyroscope-inspect top --filter element=x264enc0 cpu.pb.gz\n"
+          "  gst-pyroscope-inspect top --by element,function "
+          "--filter 'element=x264enc*' captures/\n"
+          "  gst-pyroscope-inspect peek x264_encoder_encode captures/\n"
           "  gst-pyroscope-inspect folded captures/ | flamegraph.pl > "
           "cpu.svg\n");
 }

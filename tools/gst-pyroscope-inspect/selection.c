@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "inspect-error.h"
-#include "label-names.h"
 #include "profile/saturated.h"
 #include "quantity.h"
 #include "text.h"
@@ -42,70 +41,28 @@ pyro_selection_sum (const PyroProfile *profile, guint type)
   return sum;
 }
 
-/* Whether LABEL and its value are anywhere. */
-static gboolean
-check_filter (GPtrArray *groups, const PyroLabel *filter, GError **error)
+gboolean
+pyro_selection_check (GPtrArray *groups, const PyroOptions *options,
+                      GError **error)
 {
-  g_autoptr (GPtrArray) values = g_ptr_array_new_with_free_func (g_free);
-  g_autoptr (GError) unknown = NULL;
-  g_autofree gchar *suggestion = NULL;
-  gboolean known = FALSE;
-  guint i, k;
+  gsize n_read = 0, n_left = 0;
+  guint n_filters = options->filters->len;
+  guint i;
 
   for (i = 0; i < groups->len; i++) {
     const PyroInputGroup *group = groups->pdata[i];
-    g_auto (GStrv) here = NULL;
 
-    if (!pyro_label_check (group->profile, filter->key,
-                           unknown == NULL ? &unknown : NULL))
-      continue;
-    known = TRUE;
-    here = pyro_label_values (group->profile, filter->key);
-    for (k = 0; here[k] != NULL; k++)
-      g_ptr_array_add (values, g_strdup (here[k]));
+    n_read += group->n_read;
+    n_left += group->profile->n_samples;
   }
-  if (!known) {
-    g_propagate_error (error, g_steal_pointer (&unknown));
-    return FALSE;
-  }
-  g_ptr_array_add (values, NULL);
-  if (filter->value == NULL || values->len == 1
-      || g_strv_contains ((const gchar *const *)values->pdata, filter->value))
-    return TRUE;
-  suggestion
-      = pyro_text_suggest (filter->value, (const gchar *const *)values->pdata);
-  g_set_error (error, PYRO_INSPECT_ERROR, PYRO_INSPECT_ERROR_UNKNOWN,
-               "no sample has the label %s=\"%s\"%s", filter->key,
-               filter->value, suggestion);
-  return FALSE;
-}
-
-gboolean
-pyro_selection_filter (GPtrArray *groups, const PyroOptions *options,
-                       GError **error)
-{
-  const PyroLabel *filters = (gpointer)options->filters->data;
-  gsize before = 0, after = 0;
-  guint i;
-
-  if (options->filters->len == 0)
-    return TRUE;
-  for (i = 0; i < options->filters->len; i++) {
-    if (!check_filter (groups, &filters[i], error))
-      return FALSE;
-  }
-  for (i = 0; i < groups->len; i++) {
-    PyroInputGroup *group = groups->pdata[i];
-
-    before += group->profile->n_samples;
-    pyro_profile_filter (group->profile, filters, options->filters->len);
-    after += group->profile->n_samples;
-  }
-  if (before == 0 || after > 0)
+  n_filters
+      += (options->stacks.focus != NULL) + (options->stacks.ignore != NULL)
+         + (options->stacks.hide != NULL) + (options->stacks.show_from != NULL);
+  if (n_read == 0 || n_left > 0)
     return TRUE;
   g_set_error (error, PYRO_INSPECT_ERROR, PYRO_INSPECT_ERROR_NO_MATCH,
-               "no sample of %" G_GSIZE_FORMAT " matches the %s", before,
-               options->filters->len == 1 ? "filter" : "filters together");
+               "no sample of %" G_GSIZE_FORMAT " matches the %s", n_read,
+               n_filters == 1 ? "filter" : "filters together");
   return FALSE;
 }
 
@@ -194,7 +151,7 @@ pyro_selection_make (PyroSelection *selection, PyroInput *input,
       group = input->groups->pdata[0];
   }
   g_ptr_array_add (chosen, (gpointer)group);
-  if (!pyro_selection_filter (chosen, options, error))
+  if (!pyro_selection_check (chosen, options, error))
     return FALSE;
   report_left_aside (input, group);
   selection->profile = group->profile;

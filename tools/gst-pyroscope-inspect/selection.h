@@ -18,16 +18,13 @@ typedef struct {
   gint64 total;
 } PyroSelection;
 
-/* Drops the samples that the options' filters do not match, from all
- * GROUPS (PyroInputGroup).
- * FALSE with a PYRO_INSPECT_ERROR where a label or a value is in none of them,
- * or nothing is left. */
-gboolean pyro_selection_filter (GPtrArray *groups, const PyroOptions *options,
-                                GError **error);
+/* FALSE with an error where the options' filters have left nothing of GROUPS
+ * (PyroInputGroup). */
+gboolean pyro_selection_check (GPtrArray *groups, const PyroOptions *options,
+                               GError **error);
 
 /* Chooses the first group that has the asked type, by default that of "cpu" or
- * the first, and in it the type, and filters it. Says on stderr what was left
- * aside. */
+ * the first, and in it the type. Says on stderr what was left aside. */
 gboolean pyro_selection_make (PyroSelection *selection, PyroInput *input,
                               const PyroOptions *options, GError **error);
 

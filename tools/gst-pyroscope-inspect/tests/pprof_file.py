@@ -61,12 +61,14 @@ class Profile:
         return data + number(2, self.string(value))
 
     def add(self, stack, values, **labels):
-        """STACK: names, leaf first. A label is a string or (number, unit)."""
+        """STACK: names, leaf first. A label is a string, a (number, unit), or
+        a list of these."""
         ids = b"".join(varint(self._location(name)) for name in stack)
         data = message(1, ids)
         data += message(2, b"".join(varint(value) for value in values))
-        for key, value in labels.items():
-            data += message(3, self._label(key, value))
+        for key, given in labels.items():
+            for value in given if isinstance(given, list) else [given]:
+                data += message(3, self._label(key, value))
         self.samples += message(2, data)
         self.n_samples += 1
         return self
