@@ -23,16 +23,59 @@ open_candidate (const gchar *path, const gchar *build_id)
   return file;
 }
 
-static PyroElfFile *
-find_by_build_id (const gchar *debug_directory, const gchar *build_id)
+PyroDebugPlaces *
+pyro_debug_places_new (const gchar *path, const gchar *sysroot)
 {
-  g_autofree gchar *path = NULL;
+  PyroDebugPlaces *places = g_new0 (PyroDebugPlaces, 1);
+  g_autoptr (GPtrArray) directories = g_ptr_array_new ();
+  g_auto (GStrv) given
+      = g_strsplit (path != NULL ? path : PYRO_DEBUG_DIRECTORY, ":", -1);
+
+  for (guint i = 0; given[i] != NULL; i++) {
+    if (*given[i] != '\0')
+      g_ptr_array_add (directories, g_strdup (given[i]));
+  }
+  if (sysroot != NULL)
+    g_ptr_array_add (directories,
+                     g_build_filename (sysroot, PYRO_DEBUG_DIRECTORY, NULL));
+  g_ptr_array_add (directories, NULL);
+  places->directories
+      = (gchar **)g_ptr_array_free (g_steal_pointer (&directories), FALSE);
+  places->sysroot = g_strdup (sysroot);
+  return places;
+}
+
+void
+pyro_debug_places_free (PyroDebugPlaces *places)
+{
+  g_strfreev (places->directories);
+  g_free (places->sysroot);
+  g_free (places);
+}
+
+static const gchar *const *
+list_directories (const PyroDebugPlaces *places)
+{
+  static const gchar *const usual[] = { PYRO_DEBUG_DIRECTORY, NULL };
+
+  return places != NULL ? (const gchar *const *)places->directories : usual;
+}
+
+static PyroElfFile *
+find_by_build_id (const PyroDebugPlaces *places, const gchar *build_id)
+{
+  const gchar *const *directories = list_directories (places);
+  PyroElfFile *found = NULL;
 
   if (strlen (build_id) < 4 || strchr (build_id, '/') != NULL)
     return NULL;
-  path = g_strdup_printf ("%s/.build-id/%.2s/%s.debug", debug_directory,
-                          build_id, build_id + 2);
-  return open_candidate (path, build_id);
+  for (; *directories != NULL && found == NULL; directories++) {
+    g_autofree gchar *path = g_strdup_printf (
+        "%s/.build-id/%.2s/%s.debug", *directories, build_id, build_id + 2);
+
+    found = open_candidate (path, build_id);
+  }
+  return found;
 }
 
 /* The CRC of .gnu_debuglink is the one of zlib, over the whole file. */
@@ -51,11 +94,43 @@ has_checksum (PyroElfFile *file, guint32 wanted)
   return got == 0 && crc == wanted;
 }
 
+/* The directory of the file at PATH as its own system has it. */
+static gchar *
+directory_of (const PyroDebugPlaces *places, const gchar *path)
+{
+  const gchar *sysroot = places != NULL ? places->sysroot : NULL;
+
+  if (sysroot != NULL && g_str_has_prefix (path, sysroot)
+      && (g_str_has_suffix (sysroot, "/") || path[strlen (sysroot)] == '/'))
+    path += strlen (sysroot);
+  return g_path_get_dirname (path);
+}
+
+/* The file at PATH, if it is what FILE's .gnu_debuglink means. */
 static PyroElfFile *
-find_by_debuglink (const gchar *debug_directory, PyroElfFile *file)
+open_linked (PyroElfFile *file, const gchar *path, guint32 checksum)
+{
+  g_autoptr (PyroElfFile) found = NULL;
+
+  if (g_str_equal (path, file->path))
+    return NULL;
+  found = open_candidate (path, file->build_id);
+  if (found != NULL && file->build_id == NULL
+      && !has_checksum (found, checksum)) {
+    g_info ("debug file %s not used: wrong checksum", path);
+    return NULL;
+  }
+  return g_steal_pointer (&found);
+}
+
+static PyroElfFile *
+find_by_debuglink (const PyroDebugPlaces *places, PyroElfFile *file)
 {
   Elf_Scn *section = pyro_elf_file_find_section (file, ".gnu_debuglink");
-  g_autofree gchar *directory = NULL;
+  const gchar *const *directories = list_directories (places);
+  g_autoptr (GPtrArray) candidates = g_ptr_array_new_with_free_func (g_free);
+  g_autofree gchar *directory = NULL, *own_directory = NULL;
+  PyroElfFile *found = NULL;
   const gchar *name;
   GElf_Word crc;
 
@@ -68,46 +143,37 @@ find_by_debuglink (const gchar *debug_directory, PyroElfFile *file)
       || file->path == NULL)
     return NULL;
   directory = g_path_get_dirname (file->path);
-
-  gchar *candidates[] = {
-    g_build_filename (directory, name, NULL),
-    g_build_filename (directory, ".debug", name, NULL),
-    g_build_filename (debug_directory, directory, name, NULL),
-  };
-  PyroElfFile *found = NULL;
-
-  for (guint i = 0; i < G_N_ELEMENTS (candidates); i++) {
-    if (found == NULL && !g_str_equal (candidates[i], file->path)) {
-      found = open_candidate (candidates[i], file->build_id);
-      if (found != NULL && file->build_id == NULL
-          && !has_checksum (found, crc)) {
-        g_info ("debug file %s not used: wrong checksum", candidates[i]);
-        g_clear_pointer (&found, pyro_elf_file_close);
-      }
-    }
-    g_free (candidates[i]);
-  }
+  own_directory = directory_of (places, file->path);
+  g_ptr_array_add (candidates, g_build_filename (directory, name, NULL));
+  g_ptr_array_add (candidates,
+                   g_build_filename (directory, ".debug", name, NULL));
+  for (; *directories != NULL; directories++)
+    g_ptr_array_add (
+        candidates, g_build_filename (*directories, own_directory, name, NULL));
+  for (guint i = 0; i < candidates->len && found == NULL; i++)
+    found = open_linked (file, candidates->pdata[i], crc);
   return found;
 }
 
 PyroElfFile *
-pyro_debug_file_find (const gchar *debug_directory, PyroElfFile *file,
+pyro_debug_file_find (const PyroDebugPlaces *places, PyroElfFile *file,
                       const gchar *build_id)
 {
   PyroElfFile *found = NULL;
 
   if (build_id != NULL)
-    found = find_by_build_id (debug_directory, build_id);
+    found = find_by_build_id (places, build_id);
   if (found == NULL && file != NULL)
-    found = find_by_debuglink (debug_directory, file);
+    found = find_by_debuglink (places, file);
   return found;
 }
 
 PyroElfFile *
-pyro_debug_file_find_alternate (const gchar *debug_directory, const gchar *path,
-                                const gchar *name, const gchar *build_id)
+pyro_debug_file_find_alternate (const PyroDebugPlaces *places,
+                                const gchar *path, const gchar *name,
+                                const gchar *build_id)
 {
-  PyroElfFile *found = find_by_build_id (debug_directory, build_id);
+  PyroElfFile *found = find_by_build_id (places, build_id);
 
   if (found == NULL && path != NULL) {
     g_autofree gchar *directory = g_path_get_dirname (path);

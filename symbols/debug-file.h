@@ -17,19 +17,34 @@ G_BEGIN_DECLS
 /* Where distributions install debug files. */
 #define PYRO_DEBUG_DIRECTORY "/usr/lib/debug"
 
-/* Looks for DEBUG_DIRECTORY/.build-id/xx/yyyy.debug by the BUILD_ID (or NULL),
- * then for what FILE's .gnu_debuglink names: beside FILE, in .debug/ there,
- * and under DEBUG_DIRECTORY. FILE may be NULL, if it has gone. A file is only
- * taken if its build id or, lacking one, its checksum proves that it belongs
- * to FILE. NULL if there is none. */
-PyroElfFile *pyro_debug_file_find (const gchar *debug_directory,
+/* Where debug files are. */
+typedef struct {
+  gchar **directories;
+  gchar *sysroot; /* where the files are of another system, or NULL */
+} PyroDebugPlaces;
+
+/* PATH: directories with ':' between them, or NULL: PYRO_DEBUG_DIRECTORY. That
+ * of SYSROOT (or NULL) comes behind those of PATH. */
+PyroDebugPlaces *
+pyro_debug_places_new (const gchar *path, const gchar *sysroot);
+void pyro_debug_places_free (PyroDebugPlaces *places);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (PyroDebugPlaces, pyro_debug_places_free)
+
+/* Looks in each of PLACES (NULL: PYRO_DEBUG_DIRECTORY) for
+ * .build-id/xx/yyyy.debug by the BUILD_ID (or NULL), then for what FILE's
+ * .gnu_debuglink names: beside FILE, in .debug/ there, and under each of
+ * PLACES. FILE may be NULL, if it has gone. A file is only taken if its build
+ * id or, lacking one, its checksum proves that it belongs to FILE. NULL if
+ * there is none. */
+PyroElfFile *pyro_debug_file_find (const PyroDebugPlaces *places,
                                    PyroElfFile *file, const gchar *build_id);
 
 /* Looks for the file NAME with BUILD_ID that the debug file at PATH shares
  * DWARF with (.gnu_debugaltlink, as dwz makes it). */
 PyroElfFile *
-pyro_debug_file_find_alternate (const gchar *debug_directory, const gchar *path,
-                                const gchar *name, const gchar *build_id);
+pyro_debug_file_find_alternate (const PyroDebugPlaces *places,
+                                const gchar *path, const gchar *name,
+                                const gchar *build_id);
 
 /* The ELF file inside FILE's .gnu_debugdata (MiniDebugInfo: a symbol table,
  * compressed), or NULL. */

@@ -156,7 +156,7 @@ read_dwarf (PyroElfFile *file, guint64 *total)
 
 /* libdw would search for the other file itself, and map it into memory. */
 static gboolean
-add_alternate (PyroDebugInfo *info, const gchar *debug_directory)
+add_alternate (PyroDebugInfo *info, const PyroDebugPlaces *places)
 {
   g_autofree gchar *build_id = NULL;
   const gchar *name;
@@ -168,7 +168,7 @@ add_alternate (PyroDebugInfo *info, const gchar *debug_directory)
   if (length > 0) {
     build_id = pyro_elf_format_build_id (bits, length);
     info->alternate_file = pyro_debug_file_find_alternate (
-        debug_directory, info->file->path, name, build_id);
+        places, info->file->path, name, build_id);
   }
   if (info->alternate_file != NULL)
     info->alternate = read_dwarf (info->alternate_file, &info->size);
@@ -220,7 +220,7 @@ collect_units (PyroDebugInfo *info)
 }
 
 PyroDebugInfo *
-pyro_debug_info_new (PyroElfFile *file, const gchar *debug_directory)
+pyro_debug_info_new (PyroElfFile *file, const PyroDebugPlaces *places)
 {
   g_autoptr (PyroDebugInfo) info = g_new0 (PyroDebugInfo, 1);
 
@@ -228,7 +228,7 @@ pyro_debug_info_new (PyroElfFile *file, const gchar *debug_directory)
   info->units = g_array_new (FALSE, FALSE, sizeof (Unit));
   info->unit_ranges = pyro_range_map_new ();
   info->dwarf = read_dwarf (file, &info->size);
-  if (info->dwarf == NULL || !add_alternate (info, debug_directory))
+  if (info->dwarf == NULL || !add_alternate (info, places))
     return NULL;
   collect_units (info);
   return g_steal_pointer (&info);

@@ -6,6 +6,7 @@
  */
 #pragma once
 
+#include "symbols/debug-file.h"
 #include "symbols/elf-file.h"
 
 G_BEGIN_DECLS
@@ -28,7 +29,7 @@ gboolean pyro_debug_info_exists (PyroElfFile *file);
  * for as pyro_debug_file_find_alternate() says. NULL if it cannot be read, is
  * too large, or is incomplete. */
 PyroDebugInfo *
-pyro_debug_info_new (PyroElfFile *file, const gchar *debug_directory);
+pyro_debug_info_new (PyroElfFile *file, const PyroDebugPlaces *places);
 void pyro_debug_info_free (PyroDebugInfo *info);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (PyroDebugInfo, pyro_debug_info_free)
 

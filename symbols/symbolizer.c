@@ -43,7 +43,7 @@ typedef struct {
 } Module;
 
 struct _PyroSymbolizer {
-  gchar *debug_directory;
+  PyroDebugPlaces *places;
   GHashTable *modules; /* Module → itself, by path and build id */
   GStringChunk *strings;
   PyroExportedFunc exported_func; /* or NULL */
@@ -100,21 +100,20 @@ pyro_symbolizer_new (void)
   symbolizer->modules
       = g_hash_table_new_full (module_hash, module_equal, module_free, NULL);
   symbolizer->strings = g_string_chunk_new (16384);
-  symbolizer->debug_directory = g_strdup (PYRO_DEBUG_DIRECTORY);
+  symbolizer->places = pyro_debug_places_new (NULL, NULL);
   g_queue_init (&symbolizer->with_debug_info);
   symbolizer->debug_info_limit = DEBUG_INFO_BYTES_MAX;
   return symbolizer;
 }
 
 void
-pyro_symbolizer_set_debug_directory (PyroSymbolizer *symbolizer,
-                                     const gchar *directory)
+pyro_symbolizer_set_debug_path (PyroSymbolizer *symbolizer, const gchar *path,
+                                const gchar *sysroot)
 {
   g_return_if_fail (symbolizer != NULL);
-  g_return_if_fail (directory != NULL);
 
-  g_free (symbolizer->debug_directory);
-  symbolizer->debug_directory = g_strdup (directory);
+  pyro_debug_places_free (symbolizer->places);
+  symbolizer->places = pyro_debug_places_new (path, sysroot);
 }
 
 void
@@ -123,7 +122,7 @@ pyro_symbolizer_free (PyroSymbolizer *symbolizer)
   g_free (symbolizer->postponed);
   g_queue_clear (&symbolizer->with_debug_info);
   g_hash_table_unref (symbolizer->modules);
-  g_free (symbolizer->debug_directory);
+  pyro_debug_places_free (symbolizer->places);
   g_string_chunk_free (symbolizer->strings);
   g_free (symbolizer);
 }
@@ -167,15 +166,24 @@ pyro_symbolizer_get_debug_info_bytes (const PyroSymbolizer *symbolizer)
 /* Opens what the process mapped from PATH. The kernel marks a path whose file
  * was replaced; what lies there now is only good if its build id says so. */
 static PyroElfFile *
-open_mapped_file (const gchar *path, const gchar *build_id, GError **error)
+open_mapped_file (PyroSymbolizer *symbolizer, const gchar *path,
+                  const gchar *build_id, GError **error)
 {
   g_autofree gchar *without_suffix = NULL;
+  const gchar *sysroot = symbolizer->places->sysroot;
 
   if (g_str_equal (path, VDSO_PATH))
     return pyro_elf_file_open_vdso (build_id, error);
   if (build_id != NULL && g_str_has_suffix (path, DELETED_SUFFIX)) {
     without_suffix = g_strndup (path, strlen (path) - strlen (DELETED_SUFFIX));
     path = without_suffix;
+  }
+  if (sysroot != NULL) {
+    g_autofree gchar *below = g_build_filename (sysroot, path, NULL);
+    PyroElfFile *file = pyro_elf_file_open (below, build_id, NULL);
+
+    if (file != NULL)
+      return file;
   }
   return pyro_elf_file_open (path, build_id, error);
 }
@@ -189,8 +197,7 @@ open_debug_file (PyroSymbolizer *symbolizer, const Module *module,
   if (file != NULL && pyro_debug_info_exists (file)
       && pyro_elf_file_find_section (file, ".symtab") != NULL)
     return NULL;
-  return pyro_debug_file_find (symbolizer->debug_directory, file,
-                               module->file_build_id);
+  return pyro_debug_file_find (symbolizer->places, file, module->file_build_id);
 }
 
 static void
@@ -224,7 +231,7 @@ load_symbols (PyroSymbolizer *symbolizer, Module *module)
   g_autoptr (PyroElfFile) file = NULL;
   g_autoptr (PyroElfFile) debug_file = NULL;
 
-  file = open_mapped_file (module->path, module->build_id, &error);
+  file = open_mapped_file (symbolizer, module->path, module->build_id, &error);
   if (g_error_matches (error, PYRO_ELF_ERROR, PYRO_ELF_ERROR_EXHAUSTED))
     return;
   module->symbols = pyro_symbol_table_new ();
@@ -263,8 +270,8 @@ unload_debug_info (PyroSymbolizer *symbolizer, Module *module)
 static void
 load_debug_info (PyroSymbolizer *symbolizer, Module *module)
 {
-  g_autoptr (PyroElfFile) file
-      = open_mapped_file (module->path, module->file_build_id, NULL);
+  g_autoptr (PyroElfFile) file = open_mapped_file (symbolizer, module->path,
+                                                   module->file_build_id, NULL);
   PyroElfFile *source;
 
   /* A file without a build id is believed to be what it was before. */
@@ -273,8 +280,7 @@ load_debug_info (PyroSymbolizer *symbolizer, Module *module)
   else
     source = open_debug_file (symbolizer, module, file);
   if (source != NULL)
-    module->debug_info
-        = pyro_debug_info_new (source, symbolizer->debug_directory);
+    module->debug_info = pyro_debug_info_new (source, symbolizer->places);
   if (module->debug_info == NULL) {
     module->has_debug_info = FALSE;
     return;
@@ -374,11 +380,11 @@ set_names (PyroSymbolizer *symbolizer, PyroSymbol *symbol, const gchar *name)
 /* MODULE's file once more, to read what is only asked for now. *DONE: there is
  * no need to try again. */
 static PyroElfFile *
-open_again (const Module *module, gboolean *done)
+open_again (PyroSymbolizer *symbolizer, const Module *module, gboolean *done)
 {
   g_autoptr (GError) error = NULL;
-  PyroElfFile *file
-      = open_mapped_file (module->path, module->file_build_id, &error);
+  PyroElfFile *file = open_mapped_file (symbolizer, module->path,
+                                        module->file_build_id, &error);
 
   *done = !g_error_matches (error, PYRO_ELF_ERROR, PYRO_ELF_ERROR_EXHAUSTED);
   return file;
@@ -391,7 +397,7 @@ find_statement_name (PyroSymbolizer *symbolizer, Module *module, guint64 start)
 {
   if (!module->statements_read && !is_late (symbolizer)) {
     g_autoptr (PyroElfFile) file
-        = open_again (module, &module->statements_read);
+        = open_again (symbolizer, module, &module->statements_read);
 
     if (file != NULL)
       module->statements
@@ -411,7 +417,8 @@ find_entry (PyroSymbolizer *symbolizer, Module *module, guint64 address)
   guint64 start;
 
   if (!module->entries_read && !is_late (symbolizer)) {
-    g_autoptr (PyroElfFile) file = open_again (module, &module->entries_read);
+    g_autoptr (PyroElfFile) file
+        = open_again (symbolizer, module, &module->entries_read);
 
     if (file != NULL)
       module->entries

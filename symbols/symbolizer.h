@@ -38,11 +38,13 @@ PyroSymbolizer *pyro_symbolizer_new (void);
 void pyro_symbolizer_free (PyroSymbolizer *symbolizer);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (PyroSymbolizer, pyro_symbolizer_free)
 
-/* Where to look for separate debug files instead of /usr/lib/debug. To be
- * called before the first look-up. Files are only looked for on this machine:
- * no debuginfod server is ever asked. */
-void pyro_symbolizer_set_debug_directory (PyroSymbolizer *symbolizer,
-                                          const gchar *directory);
+/* Where to look for separate debug files: directories with ':' between them;
+ * NULL: /usr/lib/debug. With SYSROOT (or NULL) the process's files are those
+ * below it, if they are there, and its /usr/lib/debug comes last. To be called
+ * before the first look-up. Files are only looked for on this machine: no
+ * debuginfod server is ever asked. */
+void pyro_symbolizer_set_debug_path (PyroSymbolizer *symbolizer,
+                                     const gchar *path, const gchar *sysroot);
 
 /* How many bytes of DWARF are kept in memory, of all files together; 256 MiB
  * if this is not called. Past it the file that was not asked for longest is

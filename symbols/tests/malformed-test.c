@@ -215,7 +215,7 @@ look_up (const gchar *path, const gchar *debug_directory,
   g_autoptr (PyroSymbolizer) symbolizer = pyro_symbolizer_new ();
   const PyroSymbol *symbols;
 
-  pyro_symbolizer_set_debug_directory (symbolizer, debug_directory);
+  pyro_symbolizer_set_debug_path (symbolizer, debug_directory, NULL);
   for (guint i = 0; i < n_addresses; i++) {
     guint n = pyro_symbolizer_lookup (symbolizer, path, NULL, addresses[i],
                                       &symbols);

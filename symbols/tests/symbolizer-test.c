@@ -191,7 +191,7 @@ assert_split_file_is_complete (Fixture *fixture, const gchar *path,
       = g_build_filename (fixture->directory, "debug", NULL);
   const PyroSymbol *symbols;
 
-  pyro_symbolizer_set_debug_directory (symbolizer, debug_directory);
+  pyro_symbolizer_set_debug_path (symbolizer, debug_directory, NULL);
   g_assert_cmpuint (
       pyro_symbolizer_lookup (symbolizer, stripped, NULL,
                               sample_address (path, "sample_inlined_point"),
@@ -231,6 +231,49 @@ a_debug_file_is_found_by_build_id (Fixture *fixture, gconstpointer data)
 
   split (path, stripped, debug_path, FALSE);
   assert_split_file_is_complete (fixture, path, stripped);
+}
+
+/* DIRECTORY is in the path between others that are not there. */
+static void
+each_directory_of_the_path_is_looked_into (Fixture *fixture, gconstpointer data)
+{
+  g_autoptr (PyroSymbolizer) symbolizer = pyro_symbolizer_new ();
+  g_autofree gchar *path = sample_path ("libsample-dwarf5.so");
+  g_autofree gchar *stripped = fixture_path (fixture, "libsplit.so");
+  g_autofree gchar *build_id = sample_build_id (path);
+  g_autofree gchar *debug_path = build_id_path (fixture, build_id);
+  g_autofree gchar *list
+      = g_strdup_printf ("/nonexistent::%s/debug:/nowhere", fixture->directory);
+
+  split (path, stripped, debug_path, FALSE);
+  pyro_symbolizer_set_debug_path (symbolizer, list, NULL);
+  assert_name (symbolizer, stripped,
+               sample_address (path, "sample_local_point"), "sample_local");
+}
+
+/* The library and its debug file are below a folder, at the places that they
+ * have on their own system. */
+static void
+files_of_another_system_are_below_its_root (Fixture *fixture,
+                                            gconstpointer data)
+{
+  g_autoptr (PyroSymbolizer) symbolizer = pyro_symbolizer_new ();
+  g_autofree gchar *path = sample_path ("libsample-dwarf5.so");
+  g_autofree gchar *stripped
+      = fixture_path (fixture, "root/opt/there/libother.so");
+  g_autofree gchar *debug_path
+      = fixture_path (fixture, "root/usr/lib/debug/opt/there/libother.debug");
+  g_autofree gchar *root = g_build_filename (fixture->directory, "root", NULL);
+  g_autofree gchar *build_id = sample_build_id (path);
+  const PyroSymbol *symbols;
+
+  split (path, stripped, debug_path, TRUE);
+  pyro_symbolizer_set_debug_path (symbolizer, "/nonexistent", root);
+  pyro_symbolizer_lookup (symbolizer, "/opt/there/libother.so", build_id,
+                          sample_address (path, "sample_local_point"),
+                          &symbols);
+  g_assert_cmpstr (symbols->name, ==, "sample_local");
+  g_assert_cmpint (symbols->line, >, 0);
 }
 
 static void
@@ -320,7 +363,7 @@ a_replaced_file_is_named_from_its_debug_file (Fixture *fixture,
   const PyroSymbol *symbols;
 
   run ("objcopy", "--only-keep-debug", path, debug_path, NULL);
-  pyro_symbolizer_set_debug_directory (symbolizer, directory);
+  pyro_symbolizer_set_debug_path (symbolizer, directory, NULL);
   pyro_symbolizer_lookup (symbolizer, gone, build_id, address, &symbols);
   g_assert_cmpstr (symbols->name, ==, "sample_local");
   g_assert_cmpint (symbols->line, >, 0);
@@ -543,6 +586,10 @@ main (int argc, char **argv)
              a_debuglink_is_followed);
   ADD_FILES ("a-debug-file-is-found-by-build-id", NULL,
              a_debug_file_is_found_by_build_id);
+  ADD_FILES ("each-directory-of-the-path-is-looked-into", NULL,
+             each_directory_of_the_path_is_looked_into);
+  ADD_FILES ("files-of-another-system-are-below-its-root", NULL,
+             files_of_another_system_are_below_its_root);
   ADD_FILES ("compressed-debug-sections-are-read/zlib", "zlib",
              compressed_debug_sections_are_read);
   ADD_FILES ("compressed-debug-sections-are-read/zlib-gnu", "zlib-gnu",

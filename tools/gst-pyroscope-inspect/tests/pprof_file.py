@@ -26,12 +26,15 @@ class Profile:
 
     def __init__(self, types=(("samples", "count"), ("cpu", "nanoseconds")),
                  time_ns=1_700_000_000_000_000_000, seconds=10, comments=(),
-                 default=None):
+                 default=None, file="/usr/lib/libdemo.so.1",
+                 build_id="c0ffee"):
         self.strings = {b"": 0}
         self.functions = {}
         self.samples = b""
         self.n_samples = 0
         self.types = types
+        self.file = file
+        self.build_id = build_id
         self.head = b"".join(message(1, self._type(*t)) for t in types)
         self.head += number(9, time_ns) + number(10, seconds * 10**9)
         self.head += message(11, self._type("cpu", "nanoseconds"))
@@ -51,7 +54,7 @@ class Profile:
 
     def _location(self, name):
         """An int is an address without a function, a pair a function's name
-        and its system name."""
+        and its system name; a third is its address."""
         return self.functions.setdefault(name, len(self.functions) + 1)
 
     def _label(self, key, value):
@@ -75,17 +78,18 @@ class Profile:
 
     def encode(self):
         mapping = (number(1, 1) + number(2, 0x1000) + number(3, 0x90000)
-                   + number(5, self.string("/usr/lib/libdemo.so.1"))
-                   + number(6, self.string("c0ffee")) + number(7, 1))
+                   + number(5, self.string(self.file))
+                   + number(6, self.string(self.build_id)) + number(7, 1))
         tables = message(3, mapping)
         for name, ident in self.functions.items():
             location = number(1, ident) + number(2, 1)
             if isinstance(name, int):
                 location += number(3, name)
             else:
-                location += number(3, 0x2000 + ident)
+                name = name if isinstance(name, tuple) else (name, name)
+                name, system, address = (*name, 0x2000 + ident)[:3]
+                location += number(3, address)
                 location += message(4, number(1, ident) + number(2, 42))
-                name, system = name if isinstance(name, tuple) else (name, name)
                 tables += message(5, number(1, ident)
                                   + number(2, self.string(name))
                                   + number(3, self.string(system))

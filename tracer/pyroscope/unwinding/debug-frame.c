@@ -49,7 +49,7 @@ pyro_debug_frame_read (const gchar *path, const gchar *build_id)
   if (file != NULL)
     bytes = read_section (file);
   if (bytes == NULL) {
-    separate = pyro_debug_file_find (PYRO_DEBUG_DIRECTORY, file, build_id);
+    separate = pyro_debug_file_find (NULL, file, build_id);
     if (separate != NULL) {
       bytes = read_section (separate);
       pyro_elf_file_close (separate);
