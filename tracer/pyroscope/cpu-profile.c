@@ -29,6 +29,7 @@ struct _PyroCpuEncoder {
   gboolean element_frames;
   GArray *series;
   const gchar *unwinder;
+  gchar *debug_path;
   PyroSymbolizer *symbolizer; /* made on the delivery thread */
   const PyroModule *asked;    /* what it is being asked about */
   gint64 names_until;         /* atomic; 0: no limit */
@@ -108,6 +109,7 @@ pyro_cpu_encoder_new (const PyroSettings *settings, const gchar *unwinder)
   encoder->element_frames = settings->element_frames;
   encoder->series = pyro_series_new (settings, PYRO_CPU_PROFILE_NAME);
   encoder->unwinder = unwinder;
+  encoder->debug_path = g_strdup (settings->debug_path);
   return encoder;
 }
 
@@ -125,6 +127,7 @@ pyro_cpu_encoder_unref (PyroCpuEncoder *encoder)
     return;
   g_clear_pointer (&encoder->symbolizer, pyro_symbolizer_free);
   g_array_unref (encoder->series);
+  g_free (encoder->debug_path);
   pyro_label_history_clear (&encoder->history);
   g_free (encoder);
 }
@@ -473,6 +476,8 @@ pyro_cpu_encoder_encode (PyroCpuEncoder *encoder,
     encoder->symbolizer = pyro_symbolizer_new ();
     pyro_symbolizer_set_debug_info_limit (encoder->symbolizer,
                                           DEBUG_INFO_LIMIT);
+    pyro_symbolizer_set_debug_path (encoder->symbolizer, encoder->debug_path,
+                                    NULL);
     pyro_symbolizer_set_exported_func (encoder->symbolizer, find_exported,
                                        encoder);
     pyro_symbolizer_set_time_limit (encoder->symbolizer,

@@ -51,6 +51,7 @@ typedef struct {
   gboolean element_frames;
   gboolean thread_owners;
   guint unwinder;     /* PyroUnwinderKind */
+  gchar *debug_path;  /* absolute paths with ':' between them, or "" */
   guint stop_timeout; /* seconds */
   /* At most one of basic-auth and auth-token is set: the token wins. */
   gchar *basic_auth_user;

@@ -151,6 +151,23 @@ pyro_check_directory (gchar **text, gchar **note, gchar **why)
 }
 
 gboolean
+pyro_check_directories (gchar **text, gchar **note, gchar **why)
+{
+  g_auto (GStrv) paths = g_strsplit (*text, ":", -1);
+  g_autoptr (GPtrArray) kept = g_ptr_array_new ();
+
+  for (gchar **path = paths; *path != NULL; path++) {
+    pyro_check_directory (path, note, why);
+    if (**path != '\0')
+      g_ptr_array_add (kept, *path);
+  }
+  g_ptr_array_add (kept, NULL);
+  g_free (*text);
+  *text = g_strjoinv (":", (gchar **)kept->pdata);
+  return TRUE;
+}
+
+gboolean
 pyro_check_file (gchar **text, gchar **note, gchar **why)
 {
   pyro_check_directory (text, note, why);

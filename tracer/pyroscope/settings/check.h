@@ -20,6 +20,9 @@ gboolean pyro_check_service_name (gchar **text, gchar **note, gchar **why);
 /* A path, made absolute, or empty. Nothing is looked up. */
 gboolean pyro_check_directory (gchar **text, gchar **note, gchar **why);
 
+/* Such paths with ':' between them. */
+gboolean pyro_check_directories (gchar **text, gchar **note, gchar **why);
+
 /* A file's mode, in octal, that its owner may read by. */
 gboolean pyro_check_mode (gchar **text, gchar **note, gchar **why);
 

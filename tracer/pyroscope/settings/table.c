@@ -160,6 +160,16 @@ static const PyroSetting table[] = {
     .help = "What walks the stacks. libunwind is for comparison: it takes the "
             "loader's lock in the signal handler, where a thread can wait for "
             "itself." },
+  { .name = "debug-path",
+    .type = PYRO_SETTING_STRING,
+    .offset = FIELD (debug_path),
+    .fallback = "/usr/lib/debug",
+    .check = pyro_check_directories,
+    .allowed = "directories' paths with ':' between them, or empty",
+    .help = "Where debug information is looked for that is not in the "
+            "libraries themselves: by build id (.build-id/ in each directory) "
+            "and by the name that a library gives. Paths are as those of "
+            "output-dir." },
   { .name = "stop-timeout",
     .type = PYRO_SETTING_SECONDS,
     .offset = FIELD (stop_timeout),

@@ -303,6 +303,25 @@ test_paths (void)
 }
 
 static void
+test_debug_path (void)
+{
+  static const Case cases[] = {
+    { "", "none", NULL },
+    { "/a", "\"/a\"", NULL },
+    { " /a/./c/../b : /d/ ::", "\"/a/b:/d\"", NULL },
+  };
+  g_autofree gchar *text = g_strdup ("~/a:b");
+  g_autofree gchar *home = g_build_filename (g_get_home_dir (), "a", NULL);
+  g_autofree gchar *below = g_canonicalize_filename ("b", NULL);
+  g_autofree gchar *wanted = g_strconcat (home, ":", below, NULL);
+  g_autofree gchar *note = NULL, *why = NULL;
+
+  check_cases ("debug-path", cases, G_N_ELEMENTS (cases));
+  g_assert_true (pyro_check_directories (&text, &note, &why));
+  g_assert_cmpstr (text, ==, wanted);
+}
+
+static void
 test_ca_file (void)
 {
   g_autoptr (GError) error = NULL;
@@ -375,6 +394,7 @@ main (int argc, char **argv)
   g_test_add_func ("/values/a URL's user is taken out of it", test_userinfo);
   g_test_add_func ("/values/a service's name", test_names);
   g_test_add_func ("/values/paths are made absolute", test_paths);
+  g_test_add_func ("/values/the debug path is a list", test_debug_path);
   g_test_add_func ("/values/the CA file can be read", test_ca_file);
   g_test_add_func ("/values/credentials fit in a header", test_credentials);
   g_test_add_func ("/values/shown text is short and harmless", test_quote);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* A profile that is made when the time for names is over. */
+/* The names in a profile, and one that is made when the time for them is over.
+ */
 #include "cpu-profile.h"
 
 #include "kernel-clock.h"
@@ -49,9 +50,9 @@ encode (PyroCpuEncoder *encoder)
 }
 
 static PyroCpuEncoder *
-make_encoder (void)
+make_encoder (const gchar *params)
 {
-  g_autoptr (PyroSettings) settings = pyro_settings_new (NULL, NULL, NULL);
+  g_autoptr (PyroSettings) settings = pyro_settings_new (params, NULL, NULL);
 
   return pyro_cpu_encoder_new (settings, "tables");
 }
@@ -59,7 +60,7 @@ make_encoder (void)
 static void
 test_a_late_profile_has_addresses_and_says_how_many_have_no_name (void)
 {
-  PyroCpuEncoder *encoder = make_encoder ();
+  PyroCpuEncoder *encoder = make_encoder (NULL);
   g_autoptr (PyroProfile) profile = NULL;
   const PyroLocation *location;
 
@@ -78,7 +79,7 @@ test_a_late_profile_has_addresses_and_says_how_many_have_no_name (void)
 static void
 test_a_profile_in_time_has_names (void)
 {
-  PyroCpuEncoder *encoder = make_encoder ();
+  PyroCpuEncoder *encoder = make_encoder (NULL);
   g_autoptr (PyroProfile) profile = NULL;
 
   pyro_cpu_encoder_limit_names (
@@ -96,7 +97,7 @@ test_a_profile_in_time_has_names (void)
 static void
 test_names_that_are_known_need_no_time (void)
 {
-  PyroCpuEncoder *encoder = make_encoder ();
+  PyroCpuEncoder *encoder = make_encoder (NULL);
   g_autoptr (PyroProfile) first = encode (encoder);
   g_autoptr (PyroProfile) second = NULL;
 
@@ -109,13 +110,36 @@ test_names_that_are_known_need_no_time (void)
   pyro_cpu_encoder_unref (encoder);
 }
 
+/* The line of the function's code, 0: unknown. */
+static gint64
+find_line (const gchar *params)
+{
+  PyroCpuEncoder *encoder = make_encoder (params);
+  g_autoptr (PyroProfile) profile = encode (encoder);
+
+  pyro_cpu_encoder_unref (encoder);
+  return profile->locations[0].lines[0].line;
+}
+
+static void
+test_lines_are_from_the_debug_path (void)
+{
+  if (find_line (NULL) == 0) {
+    g_test_skip ("there is no debug information of the C library");
+    return;
+  }
+  g_assert_cmpint (find_line ("debug-path=/dev:/usr/lib/debug"), >, 0);
+  g_assert_cmpint (find_line ("debug-path=/dev"), ==, 0);
+}
+
 int
 main (int argc, char **argv)
 {
   g_test_init (&argc, &argv, NULL);
-#define TEST(name) g_test_add_func ("/tracer/late-names/" #name, test_##name)
+#define TEST(name) g_test_add_func ("/tracer/profile-names/" #name, test_##name)
   TEST (a_late_profile_has_addresses_and_says_how_many_have_no_name);
   TEST (a_profile_in_time_has_names);
   TEST (names_that_are_known_need_no_time);
+  TEST (lines_are_from_the_debug_path);
   return g_test_run ();
 }
