@@ -14,6 +14,8 @@ G_BEGIN_DECLS
  * anything was wrong, which was reported. */
 int pyro_cmd_summary (int argc, char **argv);
 int pyro_cmd_top (int argc, char **argv);
+int pyro_cmd_symbols (int argc, char **argv);
+int pyro_cmd_symbolize (int argc, char **argv);
 int pyro_cmd_folded (int argc, char **argv);
 int pyro_cmd_dump (int argc, char **argv);
 int pyro_cmd_tree (int argc, char **argv);

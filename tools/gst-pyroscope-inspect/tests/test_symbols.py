@@ -1,0 +1,269 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""gst-pyroscope-inspect symbols and symbolize, with a library and its debug
+file in folders of the test's.
+
+Usage: test_symbols.py TOOL LIBRARY [unittest arguments]
+"""
+import json
+import os
+import pathlib
+import re
+import subprocess
+import sys
+import tempfile
+import unittest
+
+sys.dont_write_bytecode = True
+from pprof_file import Profile
+
+TOOL = os.path.abspath(sys.argv.pop(1)) if len(sys.argv) > 1 else None
+LIBRARY = os.path.abspath(sys.argv.pop(1)) if len(sys.argv) > 1 else None
+# Where the library was on the machine that was profiled.
+PATH = "/opt/profiled/lib/libdemo.so.1"
+
+
+def read_library(*command):
+    return subprocess.run([*command, LIBRARY], check=True, text=True,
+                          capture_output=True).stdout
+
+
+def address_of(symbol):
+    return int(re.search(rf"(\w+) \w {symbol}\n", read_library("nm"))[1], 16)
+
+
+def build_id():
+    return re.search(r"Build ID: (\w+)", read_library("readelf", "-n"))[1]
+
+
+class Case(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = pathlib.Path(folder.name)
+        self.address = address_of("sample_local_point")
+        self.build_id = build_id()
+        self.place = f"libdemo.so.1!0x{self.address:x}"
+
+    def run_tool(self, *args, status=0, path=None):
+        env = {**os.environ, "TZ": "UTC"}
+        if path is not None:
+            env["PATH"] = f"{path}:{env['PATH']}"
+        result = subprocess.run([TOOL, *map(str, args)], capture_output=True,
+                                text=True, timeout=120, env=env)
+        self.err = result.stderr
+        self.assertEqual(result.returncode, status, result.stdout + self.err)
+        self.assertNotRegex(self.err, "(?i)sanitizer|critical|warning")
+        return result.stdout
+
+    def refused(self, *args, message):
+        self.assertEqual(self.run_tool(*args, status=1), "")
+        self.assertRegex(self.err, message)
+
+    def capture(self, name="a.pb.gz", **how):
+        """Three samples: with the function's address alone, with its place as
+        its name, and with another one that is known."""
+        profile = Profile(file=PATH, comments=["stats.samples=6"],
+                          **{"build_id": self.build_id, **how})
+        profile.add([self.address, "main"], [1, 10], element="a")
+        profile.add([(self.place, "", self.address), "main"], [2, 20],
+                    element="b")
+        profile.add([("known", "known", self.address)], [3, 30], element="c")
+        return profile.write(self.folder / name)
+
+    def debug_folder(self):
+        """The library's debug file, by its build id."""
+        folder = self.folder / "debug"
+        file = (folder / ".build-id" / self.build_id[:2]
+                / f"{self.build_id[2:]}.debug")
+        file.parent.mkdir(parents=True)
+        subprocess.run(["objcopy", "--only-keep-debug", LIBRARY, file],
+                       check=True)
+        return folder
+
+    def system_root(self):
+        """A root folder with the library, symbols and all."""
+        file = self.folder / "root" / PATH[1:]
+        file.parent.mkdir(parents=True)
+        file.write_bytes(pathlib.Path(LIBRARY).read_bytes())
+        return self.folder / "root"
+
+    def dump(self, path):
+        return json.loads(self.run_tool("dump", "--format=json", path))
+
+    def names(self, path):
+        """element → leaf's name and line"""
+        dump = self.dump(path)
+        lines = {location["id"]: location["lines"]
+                 for location in dump["locations"]}
+        return {sample["labels"][0]["value"]:
+                [(line["name"], line["line"])
+                 for line in lines[sample["location_ids"][0]]]
+                for sample in dump["samples"]}
+
+
+class Symbolize(Case):
+    def assert_named(self, path):
+        names = self.names(path)
+        (name, line), = names["a"]
+        self.assertEqual(name, "sample_local")
+        self.assertGreater(line, 0)
+        self.assertEqual(names["b"], names["a"])
+        self.assertEqual(names["c"], [("known", 42)])
+
+    def test_a_debug_file_names_what_had_an_address(self):
+        out = self.folder / "out.pb.gz"
+        text = self.run_tool("symbolize", "--debug-path", self.debug_folder(),
+                             "-o", out, self.capture())
+        self.assert_named(out)
+        self.assertRegex(text, r"out.pb.gz: 4 of 4 addresses have a name, "
+                               r"2 before")
+
+    def test_a_library_of_the_other_system_does(self):
+        out = self.folder / "out.pb.gz"
+        self.run_tool("symbolize", "--sysroot", self.system_root(), "-o", out,
+                      self.capture())
+        self.assert_named(out)
+        mapping, = self.dump(out)["mappings"]
+        self.assertTrue(mapping["has_functions"])
+        self.assertTrue(mapping["has_line_numbers"])
+        self.assertEqual(mapping["filename"], PATH)
+
+    def test_another_build_names_nothing(self):
+        out = self.folder / "out.pb.gz"
+        capture = self.capture(build_id="00" * 20)
+        self.run_tool("symbolize", "--sysroot", self.system_root(),
+                      "--debug-path", self.debug_folder(), "-o", out, capture)
+        self.assertEqual(self.names(out)["b"], [(self.place, 42)])
+
+    def test_without_a_build_id_nothing_is_named(self):
+        out = self.folder / "out.pb.gz"
+        text = self.run_tool("symbolize", "--sysroot", self.system_root(),
+                             "-o", out, self.capture(build_id=""))
+        self.assertEqual(self.names(out)["b"], [(self.place, 42)])
+        self.assertIn("in files without a build id", text)
+
+    def test_all_else_stays(self):
+        out = self.folder / "out.pb.gz"
+        capture = self.capture()
+        self.run_tool("symbolize", "--debug-path", self.debug_folder(), "-o",
+                      out, capture)
+        before, after = self.dump(capture), self.dump(out)
+        for key in ["time_nanos", "duration_nanos", "period", "sample_types",
+                    "comments"]:
+            self.assertEqual(before[key], after[key], key)
+        for one, other in zip(before["samples"], after["samples"]):
+            self.assertEqual(one["values"], other["values"])
+            self.assertEqual(one["labels"], other["labels"])
+
+    def test_each_capture_has_a_new_one_in_the_folder(self):
+        captures = self.folder / "captures"
+        captures.mkdir()
+        self.capture("captures/a.pb.gz")
+        os.chmod(self.capture("captures/b.pb.gz"), 0o640)
+        out = self.folder / "new/named"
+        self.run_tool("symbolize", "--debug-path", self.debug_folder(), "-o",
+                      out, captures)
+        self.assertEqual(sorted(os.listdir(out)), ["a.pb.gz", "b.pb.gz"])
+        self.assert_named(out / "b.pb.gz")
+        self.assertEqual((out / "b.pb.gz").stat().st_mode & 0o777, 0o640)
+
+    def test_what_cannot_be_is_said(self):
+        captures = self.folder / "captures"
+        captures.mkdir()
+        self.capture("captures/a.pb.gz")
+        one = self.capture()
+        self.refused("symbolize", message="no file or folder")
+        self.refused("symbolize", "-o", self.folder / "o.pb", one, captures,
+                     message="o.pb is one file, and there are 2 captures")
+        self.refused("symbolize", "-o", self.folder / "o", one, captures,
+                     message="two captures are called a.pb.gz")
+        self.refused("symbolize", "--sysroot", one, one,
+                     message="--sysroot .*a.pb.gz is no folder")
+        self.refused("symbolize", "--debug-path", self.folder / "no", one,
+                     message="--debug-path .*/no is no folder")
+        one.write_bytes(b"rubbish")
+        self.refused("symbolize", "-o", self.folder / "o", one,
+                     message="a.pb.gz: .*no pprof profile")
+
+
+class Symbols(Case):
+    def libraries(self, *args, **how):
+        result = json.loads(self.run_tool("symbols", "--format=json", *args,
+                                          **how))
+        return {library["filename"]: library
+                for library in result["libraries"]}
+
+    def package_manager(self, answer):
+        """A dpkg-query that knows one package."""
+        folder = self.folder / "bin"
+        folder.mkdir()
+        (folder / "dpkg-query").write_text(f"#!/bin/sh\n{answer}\n")
+        (folder / "rpm").write_text("#!/bin/sh\nexit 1\n")
+        for program in folder.iterdir():
+            program.chmod(0o755)
+        return folder
+
+    def test_frames_are_counted_by_library(self):
+        library = self.libraries(self.capture())[PATH]
+        self.assertEqual(library["build_id"], self.build_id)
+        self.assertEqual(library["addresses"], 4)
+        self.assertEqual(library["addresses_without_name"], 2)
+        self.assertEqual(library["value"], 90)
+        self.assertAlmostEqual(library["none_percent"], 100 * 30 / 90, 2)
+
+    def test_a_debug_file_that_is_here_is_named(self):
+        library = self.libraries("--debug-path", self.debug_folder(),
+                                 self.capture())[PATH]
+        self.assertTrue(library["debug_file"].endswith(".debug"))
+        self.assertRegex(library["advice"], "inspect symbolize")
+
+    def test_the_package_of_a_file_says_what_to_install(self):
+        profile = Profile(file=LIBRARY, build_id=self.build_id)
+        profile.add([self.address], [1, 10])
+        path = profile.write(self.folder / "a.pb.gz")
+        tools = self.package_manager("echo \"libdemo1:amd64: $2\"")
+        library = self.libraries(path, path=tools)[LIBRARY]
+        self.assertEqual(library["command"], "apt install libdemo1-dbgsym")
+        self.assertEqual(library["file_here"], "same")
+        text = self.run_tool("symbols", path, path=tools)
+        self.assertIn("apt install libdemo1-dbgsym, then "
+                      "gst-pyroscope-inspect symbolize", text)
+
+    def test_a_file_of_no_package_says_so(self):
+        profile = Profile(file=LIBRARY, build_id=self.build_id)
+        profile.add([self.address], [1, 10])
+        path = profile.write(self.folder / "a.pb.gz")
+        library = self.libraries(path, path=self.package_manager("exit 1"))
+        self.assertIsNone(library[LIBRARY]["command"])
+        self.assertRegex(library[LIBRARY]["advice"], "no package has this")
+
+    def test_an_answer_that_is_no_package_is_not_printed(self):
+        profile = Profile(file=LIBRARY, build_id=self.build_id)
+        profile.add([self.address], [1, 10])
+        path = profile.write(self.folder / "a.pb.gz")
+        tools = self.package_manager("echo '$(reboot): x'")
+        self.assertIsNone(self.libraries(path, path=tools)[LIBRARY]["command"])
+
+    def test_another_build_or_none_needs_the_other_system(self):
+        library = self.libraries(self.capture())[PATH]
+        self.assertEqual(library["file_here"], "missing")
+        self.assertRegex(library["advice"], "--sysroot")
+        profile = Profile(file=LIBRARY, build_id="00" * 20)
+        path = profile.add([1], [1, 10]).write(self.folder / "b.pb.gz")
+        library = self.libraries(path)[LIBRARY]
+        self.assertEqual(library["file_here"], "other build")
+        self.assertRegex(library["advice"], "--sysroot")
+
+    def test_what_has_all_names_needs_nothing(self):
+        profile = Profile(file=PATH, build_id=self.build_id)
+        path = profile.add(["f", "g"], [1, 1]).write(self.folder / "b.pb.gz")
+        self.assertIsNone(self.libraries(path)[PATH]["advice"])
+        self.assertRegex(self.run_tool("symbols", path),
+                         r"(?m)^100.00%  100.00%   0.00%   0.00%      0 of 2 ")
+
+
+if __name__ == "__main__":
+    if LIBRARY is None:
+        sys.exit(__doc__)
+    unittest.main()
