@@ -23,6 +23,8 @@ int pyro_cmd_peek (int argc, char **argv);
 int pyro_cmd_labels (int argc, char **argv);
 int pyro_cmd_convert (int argc, char **argv);
 int pyro_cmd_merge (int argc, char **argv);
+/* 0: the server has taken all. */
+int pyro_cmd_push (int argc, char **argv);
 /* The exit status is that of the command that it runs, if it was run. */
 int pyro_cmd_record (int argc, char **argv);
 

@@ -33,6 +33,7 @@ static const Command commands[] = {
   { "convert", pyro_cmd_convert,
     "other programs' formats: folded, speedscope, pprof, json" },
   { "merge", pyro_cmd_merge, "several profiles as one pprof file" },
+  { "push", pyro_cmd_push, "send captures to a Pyroscope server" },
 };
 
 static void

@@ -6,8 +6,7 @@
 #include "network.h"
 #include "own-thread.h"
 #include "profile/gzip.h"
-#include "profile/profile-split.h"
-#include "profile/push-message.h"
+#include "requests.h"
 #include "sender.h"
 #include "series.h"
 #include "store.h"
@@ -116,53 +115,16 @@ may_log (PyroDelivery *self)
 
 /* ----------------------------------------------------------- the encoder -- */
 
-/* A random UUID (RFC 9562, version 4). (transfer full) */
-static gchar *
-make_id (GRand *random)
-{
-  guint32 word[4];
-
-  for (guint i = 0; i < 4; i++)
-    word[i] = g_rand_int (random);
-  return g_strdup_printf (
-      "%08x-%04x-4%03x-%04x-%04x%08x", word[0], word[1] >> 16, word[1] & 0xfff,
-      0x8000 | (word[2] >> 16 & 0x3fff), word[2] & 0xffff, word[3]);
-}
-
-/* One request for each part of the profile, whose bytes will stay the same:
- * it may be sent more than once. NULL: PPROF is not a profile. */
-static GPtrArray *
-make_requests (PyroDelivery *self, const gchar *profile_name, GBytes *pprof,
-               GBytes *compressed, GError **error)
-{
-  g_autoptr (GPtrArray) parts = pyro_profile_split (
-      pprof, PYRO_SPLIT_MAX_BYTES, PYRO_SPLIT_MAX_SAMPLES, error);
-  g_autoptr (GPtrArray) requests = NULL;
-
-  if (parts == NULL)
-    return NULL;
-  requests = g_ptr_array_new_with_free_func ((GDestroyNotify)g_bytes_unref);
-  pyro_series_set (self->series, "__name__", profile_name);
-  for (guint i = 0; i < parts->len; i++) {
-    g_autofree gchar *id = make_id (self->random);
-    g_autoptr (GBytes) part = parts->len == 1 ? g_bytes_ref (compressed)
-                                              : pyro_gzip (parts->pdata[i]);
-
-    g_ptr_array_add (requests, pyro_push_request_encode (
-                                   (const PyroLabel *)self->series->data,
-                                   self->series->len, part, id));
-  }
-  return g_steal_pointer (&requests);
-}
-
 static void
 store_requests (PyroDelivery *self, const PyroDeliveryJob *job, GBytes *pprof,
                 GBytes *compressed)
 {
   g_autoptr (GError) error = NULL;
-  g_autoptr (GPtrArray) requests
-      = make_requests (self, job->profile_name, pprof, compressed, &error);
+  g_autoptr (GPtrArray) requests = NULL;
 
+  pyro_series_set (self->series, "__name__", job->profile_name);
+  requests = pyro_requests_new (self->series, pprof, compressed, self->random,
+                                &error);
   if (requests != NULL) {
     pyro_store_put_requests (self->store, job->time_ns, requests);
     return;

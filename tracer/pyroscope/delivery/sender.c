@@ -27,6 +27,8 @@ struct _PyroSender {
   guint timeout_ms;
   gint64 jitter_us;
 
+  PyroSenderObserver observer; /* or NULL */
+  gpointer observer_data;
   PyroPushReport report;
   PyroRetry retry;
   gint64 due;          /* no push before that monotonic time */
@@ -93,6 +95,14 @@ pyro_sender_fork_child (PyroSender *self)
     pyro_push_link_fork_child (self->link);
 }
 
+void
+pyro_sender_observe (PyroSender *self, PyroSenderObserver observer,
+                     gpointer user_data)
+{
+  self->observer = observer;
+  self->observer_data = user_data;
+}
+
 static gboolean
 may_log (PyroSender *self)
 {
@@ -142,18 +152,18 @@ send_item (PyroSender *self, PyroStoreItem *item)
   Attempt attempt = { self, G_MAXINT64 };
   PyroPushOutcome outcome;
   PyroRetryAction action;
-  gsize size = g_bytes_get_size (item->data);
+  g_autoptr (GBytes) request = g_bytes_ref (item->data);
   gint64 pause_us;
 
   if (may_log (self)) /* it may have something to say */
     pyro_push_target_refresh (self->target);
   if (item->n_tries++ > 0)
     pyro_store_count_again (self->store);
-  pyro_push_send (self->link, item->data, self->timeout_ms, get_limit, &attempt,
+  pyro_push_send (self->link, request, self->timeout_ms, get_limit, &attempt,
                   &outcome);
   if (may_log (self))
     GST_CAT_DEBUG (pyro_debug, "push of %" G_GSIZE_FORMAT " bytes to %s: %s",
-                   size, self->target->display,
+                   g_bytes_get_size (request), self->target->display,
                    outcome.reason ? outcome.reason : "taken");
 
   action = pyro_retry_after (&self->retry, &outcome, &pause_us);
@@ -178,6 +188,8 @@ send_item (PyroSender *self, PyroStoreItem *item)
   }
   if (may_log (self))
     pyro_push_report_outcome (&self->report, &outcome);
+  if (self->observer != NULL)
+    self->observer (&outcome, request, self->observer_data);
   pyro_push_outcome_clear (&outcome);
 }
 

@@ -7,7 +7,7 @@
  */
 #pragma once
 
-#include "push-target.h"
+#include "push.h"
 #include "store.h"
 
 #include <pthread.h>
@@ -22,6 +22,14 @@ pyro_sender_new (const PyroSettings *settings, PyroPushTarget *target,
                  PyroStore *store, gboolean has_spool, const gint *quiet);
 /* The thread has ended, or there was none. */
 void pyro_sender_free (PyroSender *sender);
+
+/* What a push of REQUEST came to; on the sender's thread. */
+typedef void (*PyroSenderObserver) (const PyroPushOutcome *outcome,
+                                    GBytes *request, gpointer user_data);
+
+/* Before it runs. */
+void pyro_sender_observe (PyroSender *sender, PyroSenderObserver observer,
+                          gpointer user_data);
 
 /* Runs until the store is closed and what can be sent is; at most until its
  * stop time. For pyro_own_thread_create(). */

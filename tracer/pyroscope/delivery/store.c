@@ -21,6 +21,7 @@ struct _PyroStore {
   gsize max_bytes;
   guint64 max_spool_bytes;
   const PyroSpool *spool; /* or NULL */
+  gint64 max_age_ns;
 
   GMutex lock;
   GCond changed;
@@ -44,12 +45,19 @@ pyro_store_new (gsize max_bytes, const PyroSpool *spool,
   self->max_bytes = max_bytes;
   self->spool = spool;
   self->max_spool_bytes = max_spool_bytes;
+  self->max_age_ns = PYRO_RETRY_MAX_AGE_NS;
   self->stop_time = G_MAXINT64;
   g_mutex_init (&self->lock);
   g_cond_init (&self->changed);
   for (guint i = 0; i < PYRO_STORE_N_CONSUMERS; i++)
     g_queue_init (&self->items[i]);
   return self;
+}
+
+void
+pyro_store_set_max_age (PyroStore *self, gint64 max_age_ns)
+{
+  self->max_age_ns = max_age_ns;
 }
 
 static void
@@ -211,7 +219,7 @@ drop_aged (PyroStore *self)
     PyroStoreItem *item = l->data;
 
     next = l->next;
-    if (now - item->time_ns > PYRO_RETRY_MAX_AGE_NS && !item->is_taken
+    if (now - item->time_ns > self->max_age_ns && !item->is_taken
         && !item->is_spooling)
       finish_locked (self, item, PYRO_FATE_DROPPED);
   }

@@ -64,6 +64,10 @@ PyroStore *pyro_store_new (gsize max_bytes, const PyroSpool *spool,
                            guint64 max_spool_bytes);
 void pyro_store_free (PyroStore *store);
 
+/* Nanoseconds after which a profile is dropped instead of sent, by default what
+ * servers accept by default. Before anything is put in. */
+void pyro_store_set_max_age (PyroStore *store, gint64 max_age_ns);
+
 /* PROFILE for the files. */
 void pyro_store_put_capture (PyroStore *store, gint64 time_ns, GBytes *profile);
 /* REQUESTS (GBytes): those of one profile, for the server. */
