@@ -17,6 +17,7 @@ static const gchar *const attribution_names[] = {
   [PYRO_ATTRIBUTION_INHERITED] = "inherited",
   [PYRO_ATTRIBUTION_LIBRARY] = "library",
   [PYRO_ATTRIBUTION_UNSAMPLED] = "unsampled",
+  [PYRO_ATTRIBUTION_SHARED] = "shared",
 };
 
 /* What the entries with one label word and one thread name have. */
@@ -127,7 +128,8 @@ attribution_of (const Set *set)
   PyroAttribution attribution = pyro_label_word_attribution (set->entry->label);
 
   /* How an element was found, if there is one. */
-  if (set->node == NULL && attribution != PYRO_ATTRIBUTION_UNSAMPLED)
+  if (set->node == NULL && attribution != PYRO_ATTRIBUTION_UNSAMPLED
+      && set->entry->label != PYRO_LABEL_SHARED)
     attribution = PYRO_ATTRIBUTION_NONE;
   return attribution_names[attribution];
 }

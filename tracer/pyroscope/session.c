@@ -10,8 +10,8 @@
 #include "aggregate.h"
 #include "attribution/hooks.h"
 #include "attribution/interposition.h"
+#include "attribution/late-owners.h"
 #include "attribution/nodes.h"
-#include "attribution/owners.h"
 #include "cpu-profile.h"
 #include "interval-schedule.h"
 #include "kernel-clock.h"
@@ -250,11 +250,11 @@ on_sample (const PyroThreadInfo *thread, const PyroRawSample *sample,
                                      sample->end == PYRO_STACK_COMPLETE
                                          && sample->omitted == 0,
                                      label, sample->fallback);
-  label = pyro_nodes_settle (label);
+  label = pyro_late_owners_settle (pyro_nodes_settle (label));
   session->idle_ticks = 0;
   /* A thread that nobody saw come: its stack's root tells where it began. */
   if (label == 0 && sample->end == PYRO_STACK_COMPLETE)
-    label = pyro_owners_guess (sample->pcs, sample->depth);
+    label = pyro_late_owners_guess (sample->pcs, sample->depth);
   /* Code that was made since (the leaf of a rescued stack, too). */
   if (sample->end == PYRO_STACK_UNKNOWN_CODE
       || pyro_modules_find (kept.modules, sample->pcs[0]) == NULL)
@@ -271,7 +271,8 @@ on_unsampled (const PyroThreadInfo *thread, PyroUnsampledReason reason,
 
   if (reason != PYRO_UNSAMPLED_OWN) {
     session->idle_ticks = 0;
-    label = pyro_label_word_unsampled (pyro_nodes_settle (label));
+    label = pyro_label_word_unsampled (
+        pyro_late_owners_settle (pyro_nodes_settle (label)));
   }
   if (reason == PYRO_UNSAMPLED_BLOCKED)
     g_hash_table_add (session->blocking, GINT_TO_POINTER (thread->tid));

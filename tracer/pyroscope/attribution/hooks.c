@@ -119,8 +119,13 @@ enter_peer (GstPad *pad, PyroHookKind kind, guintptr frame)
 {
   PyroNodeStack *stack = current_stack ();
 
-  if (G_LIKELY (stack != NULL))
-    pyro_node_stack_push_pad (stack, pad, TRUE, kind, frame);
+  if (G_UNLIKELY (stack == NULL))
+    return;
+  /* Whose pad it is, has called. */
+  if (G_UNLIKELY (pyro_node_stack_is_one_elements (stack)))
+    pyro_node_stack_acts (stack,
+                          pyro_node_stack_resolve (stack, pad)->labels.own);
+  pyro_node_stack_push_pad (stack, pad, TRUE, kind, frame);
 }
 
 static inline void
@@ -311,14 +316,17 @@ on_post_message_pre (GObject *tracer, GstClockTime ts, GstElement *element,
                      GstMessage *message)
 {
   PyroNodeStack *stack;
+  guint64 label;
 
   if (GST_MESSAGE_TYPE (message) == GST_MESSAGE_STREAM_STATUS)
     follow_task (element, message);
   stack = current_stack ();
   if (stack == NULL)
     return;
-  pyro_node_stack_push (stack, element, pyro_nodes_resolve_element (element),
-                        PYRO_HOOK_MESSAGE, FRAME);
+  label = pyro_nodes_resolve_element (element);
+  if (pyro_node_stack_is_one_elements (stack))
+    pyro_node_stack_acts (stack, label);
+  pyro_node_stack_push (stack, element, label, PYRO_HOOK_MESSAGE, FRAME);
   /* A pipeline's own EOS: all its sinks are done. */
   if (GST_MESSAGE_TYPE (message) == GST_MESSAGE_EOS
       && GST_OBJECT_PARENT (element) == NULL

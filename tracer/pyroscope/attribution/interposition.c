@@ -11,6 +11,7 @@
 #include <gst/gst.h>
 
 #include "imports.h"
+#include "invocations.h"
 #include "kernel-clock.h"
 #include "libraries.h"
 #include "live-elements.h"
@@ -50,6 +51,8 @@ static const PyroImport own_imports[] = {
 #endif
   IMPORT (g_thread_pool_push, pyro_pools_push),
   IMPORT (g_thread_pool_free, pyro_pools_free),
+  IMPORT (g_main_context_invoke, pyro_invocations_invoke),
+  IMPORT (g_main_context_invoke_full, pyro_invocations_invoke_full),
   IMPORT (dlclose, pyro_unloads_close),
 #undef IMPORT
   { "dlopen", (gpointer)dlopen, (gpointer)wrapped_dlopen_of_plugin,

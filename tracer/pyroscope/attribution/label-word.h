@@ -17,12 +17,22 @@ typedef enum {
   PYRO_ATTRIBUTION_INHERITED, /* the element that made the thread */
   PYRO_ATTRIBUTION_LIBRARY,   /* the only element that uses the library */
   PYRO_ATTRIBUTION_UNSAMPLED, /* CPU time that no sample saw */
+  PYRO_ATTRIBUTION_SHARED,    /* no element: the thread works for several */
 } PyroAttribution;
 
 /* Whoever made the word could not wait for the registry of nodes: it has the
  * number of a question instead of a node (pyro_nodes_settle()). */
 #define PYRO_LABEL_QUESTION (UINT64_C (1) << 40)
 #define PYRO_LABEL_OTHER_SIDE (UINT64_C (1) << 41) /* what is asked for */
+
+/* A thread that works for several elements, and nothing tells which. */
+#define PYRO_LABEL_SHARED ((uint64_t)PYRO_ATTRIBUTION_SHARED << 32)
+
+/* Of an inherited word: the team (teams.h) that the thread is of; 0: none. As
+ * soon as other elements use the team, the thread is shared
+ * (pyro_late_owners_settle()). */
+#define PYRO_LABEL_TEAM_SHIFT 48
+#define PYRO_LABEL_TEAM_BITS 8
 
 /* Node 0 is "no element". */
 static inline uint64_t
@@ -45,6 +55,20 @@ pyro_label_word_unsampled (uint64_t word)
 {
   return (uint64_t)PYRO_ATTRIBUTION_UNSAMPLED << 32
          | pyro_label_word_node (word);
+}
+
+static inline uint32_t
+pyro_label_word_team (uint64_t word)
+{
+  return word >> PYRO_LABEL_TEAM_SHIFT & ((1u << PYRO_LABEL_TEAM_BITS) - 1);
+}
+
+static inline uint64_t
+pyro_label_word_set_team (uint64_t word, uint32_t team)
+{
+  word &= ~(((UINT64_C (1) << PYRO_LABEL_TEAM_BITS) - 1)
+            << PYRO_LABEL_TEAM_SHIFT);
+  return word == 0 ? 0 : word | (uint64_t)team << PYRO_LABEL_TEAM_SHIFT;
 }
 
 static inline PyroAttribution

@@ -360,6 +360,13 @@ pyro_libraries_find_name (const PyroLibraries *libraries, const gchar *name)
   return NULL;
 }
 
+const PyroLibrary *
+pyro_libraries_find_plugin (const PyroLibraries *libraries, const gchar *name)
+{
+  return pyro_libraries_find_name (
+      libraries, name[0] != '\0' ? name : pyro_library_name (""));
+}
+
 static gsize
 get_index (const PyroLibraries *libraries, const PyroLibrary *library)
 {
@@ -415,6 +422,16 @@ get_closure (const PyroLibraries *libraries, gsize index)
     return made;
   g_free (made);
   return set;
+}
+
+void
+pyro_libraries_foreach (const PyroLibraries *libraries, PyroLibraryFunc func,
+                        gpointer data)
+{
+  for (guint i = 0; i < libraries->list.n
+                    && func (&libraries->list.modules[i]->library, data);
+       i++)
+    ;
 }
 
 gboolean

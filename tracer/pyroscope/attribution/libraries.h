@@ -29,6 +29,7 @@ typedef struct {
   guintptr start, limit;
   const gchar *name; /* as pyro_library_name(); "": program */
   PyroLibraryKind kind;
+  guint team; /* as pyro_teams_find() */
 } PyroLibrary;
 
 typedef struct _PyroLibraries PyroLibraries;
@@ -57,6 +58,15 @@ pyro_libraries_find (const PyroLibraries *libraries, guintptr address);
 /* NAME is one of pyro_library_name(). */
 const PyroLibrary *
 pyro_libraries_find_name (const PyroLibraries *libraries, const gchar *name);
+
+/* The file of an element's plugin; NAME "": the program. */
+const PyroLibrary *
+pyro_libraries_find_plugin (const PyroLibraries *libraries, const gchar *name);
+
+/* FUNC for each library, until it returns FALSE. */
+typedef gboolean (*PyroLibraryFunc) (const PyroLibrary *library, gpointer data);
+void pyro_libraries_foreach (const PyroLibraries *libraries,
+                             PyroLibraryFunc func, gpointer data);
 
 /* LIBRARY needs OTHER, or is it. DIRECTLY: not only through other libraries. */
 gboolean pyro_libraries_links (const PyroLibraries *libraries,

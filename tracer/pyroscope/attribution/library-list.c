@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "teams.h"
 #include "unwinding/loader.h"
 
 static const struct {
@@ -187,6 +188,7 @@ read_module (const Record *record, const guint8 *at, guint64 adds,
   module->library.limit = record->limit;
   module->library.name = pyro_library_name (path);
   module->library.kind = find_kind (module->library.name);
+  module->library.team = pyro_teams_find (module->library.name);
   module->mark = record->mark;
   module->adds = adds;
   if (*soname != '\0')

@@ -220,6 +220,15 @@ pyro_live_elements_get_only (const gchar *library, gboolean *several)
   return *several ? 0 : (guint32)value;
 }
 
+gboolean
+pyro_live_elements_is_only (guint32 node, const gchar *library)
+{
+  gboolean several;
+  guint32 only = pyro_live_elements_get_only (library, &several);
+
+  return !several && (only == 0 || only == node);
+}
+
 typedef struct {
   PyroLiveLibraryFunc library_func;
   PyroLiveElementFunc element_func;

@@ -36,6 +36,9 @@ guint32 pyro_live_elements_search (const guintptr *words, gsize n,
  * *SEVERAL. Takes as long for many elements as for one. */
 guint32 pyro_live_elements_get_only (const gchar *library, gboolean *several);
 
+/* No other element in use than NODE's is of a plugin in LIBRARY. */
+gboolean pyro_live_elements_is_only (guint32 node, const gchar *library);
+
 /* Calls FUNC with the name of each library that elements in use are of, until
  * it returns FALSE. */
 typedef gboolean (*PyroLiveLibraryFunc) (const gchar *library, gpointer data);

@@ -236,6 +236,37 @@ pyro_node_stack_rebase (PyroNodeStack *stack, guint64 base)
   return before;
 }
 
+/* WORD is known to be of another element than the one that made this thread. */
+static gboolean
+is_anothers (const PyroNodeStack *stack, guint64 word)
+{
+  guint32 node = pyro_label_word_node (word);
+  guint32 own = pyro_label_word_node (stack->base);
+
+  return pyro_label_word_attribution (stack->base) == PYRO_ATTRIBUTION_INHERITED
+         && node != 0 && node != own && pyro_nodes_are_apart (node, own);
+}
+
+guint64
+pyro_node_stack_serve (PyroNodeStack *stack, guint64 label)
+{
+  gboolean is_shared = is_anothers (stack, label);
+  guint64 before = pyro_node_stack_rebase (stack, label);
+
+  return is_shared ? PYRO_LABEL_SHARED : before;
+}
+
+void
+pyro_node_stack_acts (PyroNodeStack *stack, guint64 label)
+{
+  guint32 node = pyro_label_word_node (label);
+
+  if (node == 0 || node == pyro_label_word_node (stack->base))
+    return;
+  if (is_anothers (stack, label))
+    pyro_node_stack_rebase (stack, PYRO_LABEL_SHARED);
+}
+
 void
 pyro_node_stack_enter_task (guint64 label)
 {

@@ -97,6 +97,23 @@ guint64 pyro_node_stack_rebase (PyroNodeStack *stack, guint64 base);
  * sample is no element's. It may have no stack yet. */
 void pyro_node_stack_work_for_nobody (void);
 
+/* Likewise, for a piece of work that another thread hands over to this one, for
+ * the element of LABEL. Returns what to rebase to behind it: if an element made
+ * this thread, and it works for another one now, it is shared from then on. */
+guint64 pyro_node_stack_serve (PyroNodeStack *stack, guint64 label);
+
+/* This thread acts for the element of LABEL, outside of any hook. */
+void pyro_node_stack_acts (PyroNodeStack *stack, guint64 label);
+
+/* It may turn out that this thread serves a second element. */
+static inline gboolean
+pyro_node_stack_is_one_elements (const PyroNodeStack *stack)
+{
+  return stack->depth == 0
+         && pyro_label_word_attribution (stack->base)
+                == PYRO_ATTRIBUTION_INHERITED;
+}
+
 /* This thread begins a pad's task of the element of LABEL, or leaves it: what
  * it does outside of any hook in between is that element's. They also count
  * between two sessions, as a task reports itself only once. */

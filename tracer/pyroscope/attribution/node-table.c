@@ -336,3 +336,27 @@ pyro_node_table_get_stats (PyroNodeTableStats *stats)
 {
   *stats = table.stats;
 }
+
+static gboolean
+is_around (const gchar *bin, const gchar *path)
+{
+  gsize length = strlen (bin);
+
+  return strncmp (bin, path, length) == 0
+         && (path[length] == '/' || path[length] == '\0');
+}
+
+/* An element that has moved to another bin since has another node. */
+static gboolean
+is_same (const PyroNode *a, const PyroNode *b)
+{
+  return strcmp (a->element, b->element) == 0
+         && strcmp (a->factory, b->factory) == 0;
+}
+
+gboolean
+pyro_node_is_apart (const PyroNode *node, const PyroNode *other)
+{
+  return !is_same (node, other) && !is_around (node->path, other->path)
+         && !is_around (other->path, node->path);
+}

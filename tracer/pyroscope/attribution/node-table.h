@@ -70,4 +70,7 @@ void pyro_node_table_end_all_intervals (void);
 
 void pyro_node_table_get_stats (PyroNodeTableStats *stats);
 
+/* They are of different elements, none of which is a bin around the other. */
+gboolean pyro_node_is_apart (const PyroNode *node, const PyroNode *other);
+
 G_END_DECLS

@@ -543,6 +543,26 @@ pyro_nodes_make_lasting (const gchar *name)
   return pyro_label_word (node, PYRO_ATTRIBUTION_EXACT);
 }
 
+gboolean
+pyro_nodes_are_apart (guint32 a, guint32 b)
+{
+  const PyroNode *first, *second;
+  gboolean apart = FALSE;
+
+  if (!try_lock ())
+    return FALSE;
+  first = pyro_node_table_ref (a);
+  second = pyro_node_table_ref (b);
+  unlock ();
+  if (first != NULL && second != NULL)
+    apart = pyro_node_is_apart (first, second);
+  if (first != NULL)
+    pyro_node_unref (first);
+  if (second != NULL)
+    pyro_node_unref (second);
+  return apart;
+}
+
 const gchar *
 pyro_nodes_get_library (guint32 node)
 {

@@ -83,6 +83,11 @@ guint64 pyro_nodes_make_lasting (const gchar *name);
 /* The name of its plugin's library, interned, or "". Lock-free. */
 const gchar *pyro_nodes_get_library (guint32 node);
 
+/* Two nodes are known to be of different elements, none of which is a bin
+ * around the other. FALSE also where that cannot be found out without waiting.
+ */
+gboolean pyro_nodes_are_apart (guint32 a, guint32 b);
+
 /* The ids that label words of an interval have are known until its end, also if
  * their elements go. Returns a number for the end. */
 guint64 pyro_nodes_begin_interval (void);

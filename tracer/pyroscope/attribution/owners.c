@@ -72,15 +72,6 @@ says_nothing (const PyroLibrary *start)
 /* the element that is current in the creator */
 
 static gboolean
-is_only_one (guint32 node, const gchar *library)
-{
-  gboolean several;
-  guint32 only = pyro_live_elements_get_only (library, &several);
-
-  return !several && (only == 0 || only == node);
-}
-
-static gboolean
 is_programs (const PyroLibrary *library)
 {
   return library != NULL && library->kind == PYRO_LIBRARY_PROGRAM;
@@ -92,9 +83,8 @@ static gboolean
 may_run (const PyroLibraries *libraries, guint32 node,
          const PyroLibrary *library)
 {
-  const gchar *name = pyro_nodes_get_library (node);
-  const PyroLibrary *plugin = pyro_libraries_find_name (
-      libraries, name[0] != '\0' ? name : pyro_library_name (""));
+  const PyroLibrary *plugin
+      = pyro_libraries_find_plugin (libraries, pyro_nodes_get_library (node));
 
   return plugin != NULL
          && pyro_libraries_links (libraries, plugin, library, FALSE);
@@ -119,7 +109,7 @@ find_plugin (const StackSearch *search, guintptr pc)
   return library != NULL && library->kind == PYRO_LIBRARY_PLAIN
                  && pyro_libraries_links (search->libraries, library,
                                           search->start, FALSE)
-                 && !is_only_one (0, library->name)
+                 && !pyro_live_elements_is_only (0, library->name)
              ? library->name
              : NULL;
 }
@@ -238,8 +228,11 @@ find_owner (const PyroLibraries *libraries, guint64 creator,
   const gchar *name;
   gboolean is_first
       = pyro_label_word_attribution (creator) != PYRO_ATTRIBUTION_INHERITED;
+  guint team;
   gboolean may_own;
 
+  if (creator == PYRO_LABEL_SHARED)
+    return is_nobodys (start) ? 0 : creator;
   if (is_nobodys (start)
       || (is_first && is_programs (start) && !may_run (libraries, node, start)))
     return 0;
@@ -248,7 +241,7 @@ find_owner (const PyroLibraries *libraries, guint64 creator,
     plugin = node != 0 ? pyro_libraries_find_name (libraries, name) : NULL;
     may_own = plugin != NULL
               && pyro_libraries_links (libraries, plugin, start, FALSE);
-    if (!may_own || !is_only_one (node, name)) {
+    if (!may_own || !pyro_live_elements_is_only (node, name)) {
       guint32 from_stack = search_stack (libraries, start);
 
       if (from_stack != 0)
@@ -257,7 +250,11 @@ find_owner (const PyroLibraries *libraries, guint64 creator,
         node = 0;
     }
   }
-  return pyro_label_word (node, PYRO_ATTRIBUTION_INHERITED);
+  team = start != NULL ? start->team : 0;
+  if (team == 0 && !is_first)
+    team = pyro_label_word_team (creator);
+  return pyro_label_word_set_team (
+      pyro_label_word (node, PYRO_ATTRIBUTION_INHERITED), team);
 }
 
 guint64
@@ -290,6 +287,8 @@ pyro_owners_check_task (guint64 label, gpointer func)
   guint32 node;
 
   label = pyro_nodes_try_settle (label);
+  if (label == PYRO_LABEL_SHARED)
+    return label;
   node = pyro_label_word_node (label);
   if (node == 0)
     return 0;
@@ -321,105 +320,4 @@ pyro_owners_is_library (gpointer start_routine, gpointer argument)
 
   pyro_libraries_leave ();
   return result;
-}
-
-/* the only one */
-
-typedef struct {
-  const PyroLibraries *libraries;
-  const PyroLibrary *start;
-  guint32 node;
-  gboolean several;
-} OnlyElement;
-
-static gboolean
-look_for_the_only (const gchar *library, gpointer data)
-{
-  OnlyElement *only = data;
-  const PyroLibrary *plugin
-      = pyro_libraries_find_name (only->libraries, library);
-  gboolean several;
-  guint32 node;
-
-  if (plugin == NULL
-      || !pyro_libraries_links (only->libraries, plugin, only->start, TRUE))
-    return TRUE;
-  node = pyro_live_elements_get_only (library, &several);
-  only->several = several || (node != 0 && only->node != 0);
-  only->node |= node;
-  return !only->several;
-}
-
-/* The outermost frame that is neither the C library's nor of a library that
- * starts threads for others, nor ours. */
-static const PyroLibrary *
-find_sampled_start (const PyroLibraries *libraries, const guintptr *pcs,
-                    guint n_pcs)
-{
-  const PyroLibrary *own
-      = pyro_libraries_find (libraries, (guintptr)pyro_owners_guess);
-
-  while (n_pcs > 0) {
-    const PyroLibrary *library
-        = pyro_libraries_find (libraries, pcs[--n_pcs] - 1);
-
-    if (library == NULL)
-      return NULL;
-    if (library != own && library->kind != PYRO_LIBRARY_GLIB
-        && library->kind != PYRO_LIBRARY_CXX
-        && !g_str_has_prefix (library->name, "libc.so")
-        && !g_str_has_prefix (library->name, "libpthread.so"))
-      return library;
-  }
-  return NULL;
-}
-
-/* Answers that hold as long as neither the libraries nor the elements in use
- * change; the caller's. */
-#define N_ANSWERS 64 /* a power of two */
-
-static struct {
-  const PyroLibrary *start; /* in the table of number LIBRARIES */
-  guint64 libraries, elements;
-  guint64 label;
-} answers[N_ANSWERS];
-
-static guint64
-guess_by_start (const PyroLibraries *libraries, const PyroLibrary *start)
-{
-  guint at = (guint)((guintptr)start * G_GUINT64_CONSTANT (0x9e3779b97f4a7c15)
-                     >> 58);
-  guint64 elements = pyro_live_elements_get_generation ();
-  OnlyElement only = { .libraries = libraries, .start = start };
-
-  if (answers[at].start != start || answers[at].elements != elements
-      || answers[at].libraries != pyro_libraries_get_serial (libraries)) {
-    pyro_live_elements_foreach_library (look_for_the_only, &only);
-    answers[at].start = start;
-    answers[at].elements = elements;
-    answers[at].libraries = pyro_libraries_get_serial (libraries);
-    answers[at].label
-        = only.several ? 0
-                       : pyro_label_word (only.node, PYRO_ATTRIBUTION_LIBRARY);
-  }
-  return answers[at].label;
-}
-
-guint64
-pyro_owners_guess (const guintptr *pcs, guint n_pcs)
-{
-  const PyroLibraries *libraries = pyro_libraries_enter ();
-  const PyroLibrary *start = NULL;
-  guint64 label = 0;
-
-  if (libraries != NULL)
-    start = find_sampled_start (libraries, pcs, n_pcs);
-  /* Its creation was not seen: its library's constructor made it, before
-   * dlopen() returned. */
-  if (start != NULL && start->kind == PYRO_LIBRARY_PLAIN)
-    label = pyro_libraries_get_loader (start);
-  if (label == 0 && start != NULL && start->kind == PYRO_LIBRARY_PLAIN)
-    label = guess_by_start (libraries, start);
-  pyro_libraries_leave ();
-  return label;
 }

@@ -5,7 +5,7 @@
  * Owner: nothing; it reads the tables of libraries and live elements.
  * Threads: pyro_owners_find() on any, inside pthread_create(): it takes no
  * lock, waits for nobody, allocates nothing and calls nothing of GLib's object
- * system or of GStreamer. pyro_owners_guess() is the collector's.
+ * system or of GStreamer.
  *
  * A codec makes its threads wherever it is opened, and what GStreamer's hooks
  * say then is often an element upstream, or an autoplugging bin. Truth is in
@@ -30,7 +30,8 @@ G_BEGIN_DECLS
  * - Otherwise the creator's stack tells: the nearest frame of a plugin that
  *   links the library, and in it the address of a live element of that plugin.
  * - Otherwise the current element, if the library allows it.
- * - A worker's own threads are its owner's. */
+ * - A worker's own threads are its owner's; those of a shared thread are
+ * shared. */
 guint64 pyro_owners_find (guint64 creator, gpointer start, gpointer argument);
 
 /* LABEL, the label word of whoever hands a task over to a thread that runs it
@@ -42,11 +43,5 @@ guint64 pyro_owners_check_task (guint64 label, gpointer func);
 /* A thread that begins with START (ARGUMENT) does work of a library's, not of
  * the program's or of code without a file. */
 gboolean pyro_owners_is_library (gpointer start, gpointer argument);
-
-/* The label word of a thread whose creation was not seen, from a sampled stack
- * that is complete (PCS, leaf first): that of the element for which the library
- * of its start routine was loaded; else that of the only live element whose
- * plugin directly links the library of its start routine; else 0. */
-guint64 pyro_owners_guess (const guintptr *pcs, guint n_pcs);
 
 G_END_DECLS

@@ -6,16 +6,21 @@
  */
 
 #include <dlfcn.h>
+#if defined(HAVE_OPENMP)
+#include <omp.h>
+#endif
 #include <link.h>
 #include <string.h>
 #include <time.h>
 
 #include "attribution/label-word.h"
+#include "attribution/late-owners.h"
 #include "attribution/libraries.h"
 #include "attribution/live-elements.h"
 #include "attribution/node-stack.h"
 #include "attribution/nodes.h"
 #include "attribution/owners.h"
+#include "attribution/teams.h"
 #include "attribution/workers.h"
 #include "unwinding/modules.h"
 #include "witness.h"
@@ -24,6 +29,9 @@
 
 static GstElement *identity, *witness;
 static guint32 identity_node, witness_node;
+#if defined(HAVE_OPENMP)
+static gpointer gomp_function;
+#endif
 static gpointer base_start;        /* in libgstbase */
 static void *(*base_new) (void *); /* a start routine that returns at once */
 static void (*base_free) (void *);
@@ -356,7 +364,65 @@ guess (gconstpointer outermost)
     (guintptr)dlsym (RTLD_DEFAULT, "pthread_create") + 1,
   };
 
-  return pyro_owners_guess (pcs, G_N_ELEMENTS (pcs));
+  return pyro_late_owners_guess (pcs, G_N_ELEMENTS (pcs));
+}
+
+/* Threads of a library that works for everybody in the process: the program
+ * links it where there is one. */
+static void
+test_teams (void)
+{
+  guint team = pyro_teams_find ("libgomp.so.1");
+#if defined(HAVE_OPENMP)
+  const gchar *program = pyro_library_name ("");
+  guint64 own = pyro_label_word_set_team (INHERITED (witness_node), team);
+  guint64 identitys
+      = pyro_label_word_set_team (INHERITED (identity_node), team);
+  gconstpointer one = &one, two = &two;
+#endif
+
+  g_assert_cmpuint (team, !=, 0);
+  g_assert_cmpuint (pyro_teams_find ("libgstgl-1.0.so.0"), !=, 0);
+  g_assert_cmpuint (pyro_teams_find (PLUGIN), ==, 0);
+  g_assert_true (pyro_teams_is_way_to (pyro_teams_find ("radeonsi_dri.so"),
+                                       "libgstgl-1.0.so.0"));
+  /* What has no team stays what it is. */
+  g_assert_cmphex (pyro_late_owners_settle (INHERITED (identity_node)), ==,
+                   INHERITED (identity_node));
+  g_assert_cmphex (pyro_late_owners_settle (PYRO_LABEL_SHARED), ==,
+                   PYRO_LABEL_SHARED);
+  g_assert_cmphex (pyro_late_owners_settle (0), ==, 0);
+#if defined(HAVE_OPENMP)
+  /* Nobody uses it: its maker has, until now. */
+  g_assert_cmphex (pyro_late_owners_settle (own), ==, INHERITED (witness_node));
+  pyro_live_elements_add (&one, witness_node, program);
+  g_assert_cmphex (pyro_late_owners_settle (own), ==, INHERITED (witness_node));
+  /* Another element than the maker does. */
+  g_assert_cmphex (pyro_late_owners_settle (identitys), ==, PYRO_LABEL_SHARED);
+  pyro_live_elements_add (&two, 1000, program);
+  g_assert_cmphex (pyro_late_owners_settle (own), ==, PYRO_LABEL_SHARED);
+  /* From then on. */
+  pyro_live_elements_remove (&two);
+  g_assert_cmphex (pyro_late_owners_settle (own), ==, PYRO_LABEL_SHARED);
+  g_assert_cmphex (guess (gomp_function), ==, PYRO_LABEL_SHARED);
+  pyro_live_elements_remove (&one);
+  g_assert_cmphex (guess (gomp_function), ==, 0);
+#else
+  g_test_skip ("no OpenMP");
+#endif
+}
+
+/* A worker of a shared thread's is shared as well. */
+static void
+test_shared_creator (void)
+{
+  g_assert_cmphex (pyro_owners_find (PYRO_LABEL_SHARED, base_start, NULL), ==,
+                   PYRO_LABEL_SHARED);
+  g_assert_cmphex (pyro_owners_check_task (PYRO_LABEL_SHARED, base_start), ==,
+                   PYRO_LABEL_SHARED);
+  g_assert_cmphex (pyro_owners_find (PYRO_LABEL_SHARED,
+                                     dlsym (RTLD_DEFAULT, "strlen"), NULL),
+                   ==, 0);
 }
 
 static void
@@ -370,7 +436,7 @@ test_only_one (void)
   g_assert_cmphex (guess (start_of_the_program), ==, 0);
   g_assert_cmphex (guess (dlsym (RTLD_DEFAULT, "gst_init")), ==, 0);
   g_assert_cmphex (guess (&other), ==, 0);
-  g_assert_cmphex (pyro_owners_guess (NULL, 0), ==, 0);
+  g_assert_cmphex (pyro_late_owners_guess (NULL, 0), ==, 0);
 
   /* Another element of the plugin: it may be the one's or the other's. */
   pyro_live_elements_add (other, witness_node, plugin);
@@ -497,6 +563,9 @@ main (int argc, char **argv)
   g_assert_nonnull (base);
   base_start = dlsym (base, "gst_base_src_wait_playing");
   g_assert_nonnull (base_start);
+#if defined(HAVE_OPENMP)
+  gomp_function = (gpointer)omp_get_max_threads;
+#endif
   base_new = (void *(*)(void *))dlsym (base, "gst_flow_combiner_new");
   g_assert_nonnull (base_new);
   base_free = (void (*) (void *))dlsym (base, "gst_flow_combiner_free");
@@ -521,6 +590,9 @@ main (int argc, char **argv)
   ADD ("/owners/a-pools-task-is-its-pushers-if-that-can-have-its-function",
        test_tasks_of_pools);
   ADD ("/owners/the-only-element-of-a-library", test_only_one);
+  ADD ("/owners/a-team-is-its-makers-until-another-element-uses-it",
+       test_teams);
+  ADD ("/owners/threads-of-a-shared-thread-are-shared", test_shared_creator);
   ADD ("/owners/many-elements-cost-as-much-as-few", test_many_elements);
   ADD ("/owners/whoever-holds-the-loaders-lock-is-not-waited-for",
        test_loader_is_held);

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "attribution/imports.h"
+#include "attribution/late-owners.h"
 #include "attribution/libraries.h"
 #include "attribution/live-elements.h"
 #include "attribution/node-stack.h"
@@ -371,7 +372,7 @@ run_collector (void *data)
       pyro_libraries_refresh (FALSE);
     }
     pyro_live_elements_foreach (count_element, &sum);
-    sum += pyro_owners_guess (pcs, G_N_ELEMENTS (pcs));
+    sum += pyro_late_owners_guess (pcs, G_N_ELEMENTS (pcs));
     pyro_nodes_end_interval (interval);
     interval = pyro_nodes_begin_interval ();
     g_usleep (200);

@@ -11,15 +11,20 @@
 
 typedef enum {
   THREADS_PTHREADS,
-  THREADS_NESTED,   /* a pthread that makes the other one */
-  THREADS_GTHREADS, /* by g_thread_new() */
-  THREADS_POOL,     /* a GThreadPool */
-  THREADS_NEW_POOL, /* one for each buffer: idle threads change pools */
-  THREADS_TASKS,    /* a GstSharedTaskPool */
+  THREADS_NESTED,      /* a pthread that makes the other one */
+  THREADS_GTHREADS,    /* by g_thread_new() */
+  THREADS_POOL,        /* a GThreadPool */
+  THREADS_NEW_POOL,    /* one for each buffer: idle threads change pools */
+  THREADS_TASKS,       /* a GstSharedTaskPool */
+  THREADS_TEAM,        /* OpenMP's */
+  THREADS_EARLY_POOL,  /* a GThreadPool that is made with the element */
+  THREADS_EARLY_TASKS, /* likewise a GstSharedTaskPool */
+  THREADS_TASK,        /* likewise a GstTask, of the default pool */
 } Threads;
 
 static const gchar *const kinds[]
-    = { "pthreads", "nested", "gthreads", "pool", "new-pool", "tasks", NULL };
+    = { "pthreads", "nested",     "gthreads",    "pool", "new-pool", "tasks",
+        "team",     "early-pool", "early-tasks", "task", NULL };
 
 typedef struct {
   GstElement parent;
@@ -36,6 +41,8 @@ typedef struct {
   GThread *gthreads[N_THREADS];
   GThreadPool *pool;
   GstTaskPool *tasks;
+  GstTask *task;
+  GRecMutex task_lock;
 } PyroBurnWorkers;
 
 typedef GstElementClass PyroBurnWorkersClass;
@@ -105,6 +112,40 @@ run_task (gpointer data)
   work (data);
 }
 
+/* One piece of work, as a task's loop does it. */
+static void
+loop (gpointer data)
+{
+  PyroBurnWorkers *self = data;
+  gboolean is_wanted;
+
+  g_mutex_lock (&self->lock);
+  while (self->wanted == 0 && !self->stop)
+    g_cond_wait (&self->cond, &self->lock);
+  is_wanted = self->wanted > 0;
+  self->wanted -= is_wanted;
+  g_mutex_unlock (&self->lock);
+  if (is_wanted)
+    work (self);
+  else
+    gst_task_stop (self->task);
+}
+
+static void
+make_pool (PyroBurnWorkers *self)
+{
+  self->pool = g_thread_pool_new (run_pool_task, self, N_THREADS, FALSE, NULL);
+}
+
+static void
+make_task_pool (PyroBurnWorkers *self)
+{
+  self->tasks = gst_shared_task_pool_new ();
+  gst_shared_task_pool_set_max_threads (GST_SHARED_TASK_POOL (self->tasks),
+                                        N_THREADS);
+  gst_task_pool_prepare (self->tasks, NULL);
+}
+
 static void
 start (PyroBurnWorkers *self)
 {
@@ -122,14 +163,13 @@ start (PyroBurnWorkers *self)
       self->gthreads[i] = g_thread_new ("worker", run_worker, self);
     break;
   case THREADS_POOL:
-    self->pool
-        = g_thread_pool_new (run_pool_task, self, N_THREADS, FALSE, NULL);
+    make_pool (self);
     break;
   case THREADS_TASKS:
-    self->tasks = gst_shared_task_pool_new ();
-    gst_shared_task_pool_set_max_threads (GST_SHARED_TASK_POOL (self->tasks),
-                                          N_THREADS);
-    gst_task_pool_prepare (self->tasks, NULL);
+    make_task_pool (self);
+    break;
+  case THREADS_TASK:
+    gst_task_start (self->task);
     break;
   default:
     break;
@@ -160,8 +200,18 @@ finish (PyroBurnWorkers *self)
   if (self->tasks != NULL)
     gst_task_pool_cleanup (self->tasks);
   g_clear_pointer (&self->tasks, gst_object_unref);
+  if (self->task != NULL)
+    gst_task_join (self->task);
   self->stop = FALSE;
 }
+
+#if defined(_OPENMP)
+static void
+do_share (PyroBurnWorkers *self)
+{
+  pyro_burn_do (&self->burn, PYRO_BURN_DATA);
+}
+#endif
 
 static void
 hand_out (PyroBurnWorkers *self, gpointer ids[N_THREADS])
@@ -173,6 +223,13 @@ hand_out (PyroBurnWorkers *self, gpointer ids[N_THREADS])
     g_cond_broadcast (&self->cond);
   }
   g_mutex_unlock (&self->lock);
+#if defined(_OPENMP)
+  if (self->threads == THREADS_TEAM) {
+#pragma omp parallel num_threads(N_THREADS)
+    do_share (self);
+    self->done = N_THREADS;
+  }
+#endif
   for (guint i = 0; i < N_THREADS; i++) {
     if (self->pool != NULL)
       g_thread_pool_push (self->pool, self, NULL);
@@ -218,11 +275,25 @@ pyro_burn_workers_change_state (GstElement *element, GstStateChange transition)
 }
 
 static void
+make_early (PyroBurnWorkers *self)
+{
+  if (self->threads == THREADS_EARLY_POOL)
+    make_pool (self);
+  if (self->threads == THREADS_EARLY_TASKS)
+    make_task_pool (self);
+  if (self->threads == THREADS_TASK) {
+    self->task = gst_task_new (loop, self, NULL);
+    gst_task_set_lock (self->task, &self->task_lock);
+  }
+}
+
+static void
 set_threads (PyroBurnWorkers *self, const gchar *kind)
 {
   for (guint i = 0; kinds[i] != NULL; i++)
     if (g_strcmp0 (kind, kinds[i]) == 0) {
       self->threads = i;
+      make_early (self);
       return;
     }
   g_error ("pyroburnworkers: no kind of threads \"%s\"", kind);
@@ -257,6 +328,8 @@ pyro_burn_workers_finalize (GObject *object)
 {
   PyroBurnWorkers *self = (PyroBurnWorkers *)object;
 
+  g_clear_pointer (&self->task, gst_object_unref);
+  g_rec_mutex_clear (&self->task_lock);
   g_mutex_clear (&self->lock);
   g_cond_clear (&self->cond);
   G_OBJECT_CLASS (pyro_burn_workers_parent_class)->finalize (object);
@@ -287,6 +360,7 @@ pyro_burn_workers_class_init (PyroBurnWorkersClass *klass)
 static void
 pyro_burn_workers_init (PyroBurnWorkers *self)
 {
+  g_rec_mutex_init (&self->task_lock);
   g_mutex_init (&self->lock);
   g_cond_init (&self->cond);
   self->sink = gst_pad_new_from_static_template (&sink_template, "sink");
