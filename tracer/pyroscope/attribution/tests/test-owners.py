@@ -122,6 +122,10 @@ PIPELINES = [
      "./webrtc-loopback webrtcbin nicesrc vp8enc dtlssrtpenc",
      {"t:VP8-enc": "enc", "webrtc-from:pc": "webrtc-from",
       "webrtc-to:pc": "webrtc-to"}),
+    ("the pool that a compositor makes when it is constructed is its own",
+     f"compositor name=mix ! {SIZE},format=I420 ! fakesink "
+     f"{source(900)} ! mix. {source(900)} ! mix. {source(900)} ! mix.",
+     {"pool-*": "mix"}),
     ("SRT's threads are the source's",
      "srtsrc name=src uri=srt://127.0.0.1:{port} num-buffers=60000 ! fakesink",
      {"SRT:RcvQ*": "src", "SRT:TsbPd": "src", "SRT:SndQ*": "src"},
