@@ -12,6 +12,7 @@
 typedef struct {
   GFunc func;
   gpointer user_data;
+  guint64 checked; /* atomic; the last label word that may run FUNC */
 } Pool;
 
 /* A pool that was there before the wrappers is adopted when a task is pushed:
@@ -22,7 +23,8 @@ typedef struct {
  * GStreamer's task pools have two. */
 #define N_ADOPTED 32
 
-static GFunc adopted[N_ADOPTED]; /* atomic; NULL: free */
+static GFunc adopted[N_ADOPTED];   /* atomic; NULL: free */
+static guint64 checked[N_ADOPTED]; /* as in Pool */
 
 static void run_adopted_task (guint place, gpointer data, gpointer user_data);
 
@@ -52,6 +54,7 @@ static const GFunc run_adopted[N_ADOPTED] = {
 typedef struct {
   guint64 key;
   GFunc func;
+  guint64 *checked;
 } Tasks;
 
 /* Tasks that were pushed and have not begun: (pool's key, data) → label word. A
@@ -193,15 +196,16 @@ find_tasks (GThreadPool *pool, Tasks *tasks)
     return FALSE;
   func = __atomic_load_n (&pool->func, __ATOMIC_ACQUIRE);
   if (func == run_task) {
-    const Pool *known = pool->user_data;
+    Pool *known = pool->user_data;
 
-    *tasks = (Tasks){ key_of (known), known->func };
+    *tasks = (Tasks){ key_of (known), known->func, &known->checked };
     return TRUE;
   }
   for (guint i = 0; i < N_ADOPTED; i++)
     if (func == run_adopted[i]) {
       *tasks = (Tasks){ key_of_adopted (i, pool->user_data),
-                        __atomic_load_n (&adopted[i], __ATOMIC_ACQUIRE) };
+                        __atomic_load_n (&adopted[i], __ATOMIC_ACQUIRE),
+                        &checked[i] };
       return TRUE;
     }
   return FALSE;
@@ -224,7 +228,8 @@ adopt (GThreadPool *pool, Tasks *tasks)
                                     FALSE, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
     /* Another thread has just done it. */
     return find_tasks (pool, tasks);
-  *tasks = (Tasks){ key_of_adopted (place, pool->user_data), func };
+  *tasks = (Tasks){ key_of_adopted (place, pool->user_data), func,
+                    &checked[place] };
   return TRUE;
 }
 
@@ -233,7 +238,7 @@ pool_new (GFunc func, gpointer user_data)
 {
   Pool *pool = g_new (Pool, 1);
 
-  *pool = (Pool){ func, user_data };
+  *pool = (Pool){ .func = func, .user_data = user_data };
   return pool;
 }
 
@@ -266,6 +271,19 @@ pyro_pools_new_full (GFunc func, gpointer user_data,
 }
 #endif
 
+/* LABEL, or 0 if its element cannot have pushed one of TASKS. The number of a
+ * question is another one each time. */
+static guint64
+check (const Tasks *tasks, guint64 label)
+{
+  if (__atomic_load_n (tasks->checked, __ATOMIC_RELAXED) == label)
+    return label;
+  label = pyro_owners_check_task (label, tasks->func);
+  if (label != 0)
+    __atomic_store_n (tasks->checked, label, __ATOMIC_RELAXED);
+  return label;
+}
+
 gboolean
 pyro_pools_push (GThreadPool *pool, gpointer data, GError **error)
 {
@@ -277,7 +295,7 @@ pyro_pools_push (GThreadPool *pool, gpointer data, GError **error)
   if (generation != 0 && stack != NULL && stack->generation == generation)
     label = pyro_node_stack_get_label (stack);
   if (label != 0 && (find_tasks (pool, &tasks) || adopt (pool, &tasks)))
-    label = pyro_owners_check_task (label, tasks.func);
+    label = check (&tasks, label);
   else
     label = 0;
   if (label != 0)
