@@ -13,6 +13,15 @@ typedef struct {
   guint64 label;
 } Invocation;
 
+/* Zero: nobody's. A question that had no answer then may have it now. */
+static guint64
+find_owner (const Invocation *invocation)
+{
+  return invocation->label & PYRO_LABEL_QUESTION ? pyro_owners_check_task (
+             invocation->label, (gpointer)invocation->function)
+                                                 : invocation->label;
+}
+
 static gboolean
 run (gpointer data)
 {
@@ -28,7 +37,7 @@ run (gpointer data)
   if (stack != NULL && stack->depth > 0)
     stack = NULL;
   if (stack != NULL)
-    before = pyro_node_stack_serve (stack, invocation->label);
+    before = pyro_node_stack_serve (stack, find_owner (invocation));
   again = invocation->function (invocation->data);
   if (stack != NULL && pyro_own_node_stack == stack)
     pyro_node_stack_rebase (stack, before);
@@ -51,11 +60,14 @@ find_label (GSourceFunc function)
 {
   guint generation = pyro_workers_get_generation ();
   const PyroNodeStack *stack = pyro_own_node_stack;
+  guint64 label;
 
   if (generation == 0 || stack == NULL || stack->generation != generation)
     return 0;
-  return pyro_owners_check_task (pyro_node_stack_get_label (stack),
-                                 (gpointer)function);
+  label = pyro_node_stack_get_label (stack);
+  return label & PYRO_LABEL_QUESTION
+             ? label
+             : pyro_owners_check_task (label, (gpointer)function);
 }
 
 void

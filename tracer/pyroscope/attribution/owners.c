@@ -285,13 +285,13 @@ pyro_owners_check_task (guint64 label, gpointer func)
 {
   const PyroLibraries *libraries;
   guint32 node;
+  guint64 known = pyro_nodes_try_settle (label);
 
-  label = pyro_nodes_try_settle (label);
-  if (label == PYRO_LABEL_SHARED)
+  if (known != 0)
+    label = known; /* else it stays a question */
+  if (label == 0 || label == PYRO_LABEL_SHARED)
     return label;
   node = pyro_label_word_node (label);
-  if (node == 0)
-    return 0;
   libraries = pyro_libraries_enter ();
   if (libraries != NULL) {
     const PyroLibrary *library
@@ -299,7 +299,7 @@ pyro_owners_check_task (guint64 label, gpointer func)
 
     if (library != NULL
         && (library->kind == PYRO_LIBRARY_PLAIN || is_programs (library))
-        && !may_run (libraries, node, library))
+        && (node == 0 || !may_run (libraries, node, library)))
       label = 0;
   }
   pyro_libraries_leave ();

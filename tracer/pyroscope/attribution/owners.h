@@ -37,7 +37,9 @@ guint64 pyro_owners_find (guint64 creator, gpointer start, gpointer argument);
 /* LABEL, the label word of whoever hands a task over to a thread that runs it
  * by FUNC; 0 if that cannot be the work of LABEL's element, because its plugin
  * does not link the library of FUNC: an application may do that in a callback.
- * What belongs to GLib, GStreamer or GIO serves everybody. */
+ * What belongs to GLib, GStreamer or GIO serves everybody. Where LABEL is a
+ * question that cannot be settled now, it stays one, or is 0 where the answer
+ * depends on it: when the task begins, it may be asked for again. */
 guint64 pyro_owners_check_task (guint64 label, gpointer func);
 
 /* A thread that begins with START (ARGUMENT) does work of a library's, not of

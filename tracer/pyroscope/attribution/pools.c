@@ -129,6 +129,8 @@ run (guint64 pool, GFunc func, gpointer data, gpointer user_data)
   PyroNodeStack *stack = pyro_own_node_stack;
   guint64 before = 0;
 
+  if (G_UNLIKELY (label & PYRO_LABEL_QUESTION))
+    label = pyro_owners_check_task (label, (gpointer)func);
   if (label != 0 && generation != 0)
     stack = pyro_node_stack_get (generation);
   if (label == 0)
@@ -271,12 +273,13 @@ pyro_pools_new_full (GFunc func, gpointer user_data,
 }
 #endif
 
-/* LABEL, or 0 if its element cannot have pushed one of TASKS. The number of a
- * question is another one each time. */
+/* LABEL, or 0 if its element cannot have pushed one of TASKS. A question may
+ * not have its answer before the task runs: it is checked then. */
 static guint64
 check (const Tasks *tasks, guint64 label)
 {
-  if (__atomic_load_n (tasks->checked, __ATOMIC_RELAXED) == label)
+  if (__atomic_load_n (tasks->checked, __ATOMIC_RELAXED) == label
+      || label & PYRO_LABEL_QUESTION)
     return label;
   label = pyro_owners_check_task (label, tasks->func);
   if (label != 0)
@@ -314,7 +317,9 @@ pyro_pools_free (GThreadPool *pool, gboolean immediate, gboolean wait)
   g_thread_pool_free (pool, immediate, wait);
   if (!is_known)
     return;
-  if (immediate || wait)
+  /* Another adopted pool may have the same key: if all of this one's have run,
+   * those that wait are the other's. */
+  if (immediate || (wait && is_own))
     forget (tasks.key);
   /* Else threads may still run it: those few bytes stay. */
   if (wait)

@@ -8,8 +8,12 @@
 
 #include <unistd.h>
 
+#include "attribution/libraries.h"
 #include "attribution/live-elements.h"
+#include "attribution/node-stack.h"
 #include "attribution/nodes.h"
+#include "attribution/pools.h"
+#include "attribution/workers.h"
 #include "witness.h"
 
 #define PATIENCE_S 20
@@ -318,6 +322,61 @@ test_too_many_questions (void)
   gst_object_unref (element);
 }
 
+/* The registry is locked while ELEMENT pushes a task, but not any more when the
+ * task begins. */
+static gint gate;
+
+static void
+note_label (gpointer data, gpointer user_data)
+{
+  guint64 *seen = data;
+
+  if (seen == user_data)
+    while (!g_atomic_int_get (&gate))
+      g_usleep (100);
+  else
+    *seen = pyro_own_node_stack != NULL ? pyro_own_node_stack->label : 0;
+}
+
+static guint64
+push_while_locked (GstElement *element)
+{
+  PyroNodeStack *stack = pyro_node_stack_renew (1);
+  guint64 first = 0, seen = 0;
+  GThreadPool *pool;
+
+  g_atomic_int_set (&gate, FALSE);
+  pool = pyro_pools_new (note_label, &first, 1, TRUE, NULL);
+  pyro_pools_push (pool, &first, NULL);
+  pyro_nodes_fork_prepare ();
+  pyro_node_stack_push (stack, element, pyro_nodes_resolve_element (element),
+                        PYRO_HOOK_STATE, 1);
+  pyro_pools_push (pool, &seen, NULL);
+  pyro_node_stack_pop (stack, element, PYRO_HOOK_STATE);
+  pyro_nodes_fork_done (FALSE);
+  g_atomic_int_set (&gate, TRUE);
+  pyro_pools_free (pool, FALSE, TRUE);
+  return seen;
+}
+
+static void
+test_tasks_pushed_meanwhile (void)
+{
+  GstElement *element
+      = gst_object_ref_sink (gst_element_factory_make ("identity", "pushes"));
+  guint64 own = pyro_nodes_resolve_element (element);
+
+  alarm (PATIENCE_S);
+  pyro_workers_set_generation (1);
+  g_assert_cmphex (push_while_locked (element), ==, own);
+  /* It is known now that the program's function is not identity's. */
+  pyro_libraries_refresh (FALSE);
+  g_assert_cmphex (push_while_locked (element), ==, 0);
+  pyro_workers_set_generation (0);
+  alarm (0);
+  gst_object_unref (element);
+}
+
 /* An allocator may have locks of its own, and whoever has those may wait for
  * the object's. */
 static GstObject *watched;
@@ -386,6 +445,7 @@ main (int argc, char **argv)
   ADD ("long-names-are-kept-whole", test_long_names);
   ADD ("nothing-is-allocated-with-an-objects-lock", test_allocator);
   ADD ("questions-are-bounded", test_too_many_questions);
+  ADD ("tasks-pushed-meanwhile", test_tasks_pushed_meanwhile);
 #undef ADD
   return g_test_run ();
 }

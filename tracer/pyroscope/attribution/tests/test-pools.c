@@ -235,6 +235,28 @@ test_pools_of_before (void)
   g_assert_cmpuint (gate.wrong, ==, 0);
 }
 
+/* Nothing tells its tasks from those of a pool that is freed. */
+static void
+test_freed_beside_another (void)
+{
+  Task tasks[10] = { 0 };
+  GThreadPool *first, *second;
+
+  begin (GENERATION);
+  first = g_thread_pool_new (run, &gate, 1, FALSE, NULL);
+  second = g_thread_pool_new (run, &gate, 1, FALSE, NULL);
+  push (first, &tasks[0], 1);
+  wait_for (&gate.n, 1);
+  set_closed (TRUE);
+  for (guint i = 1; i < G_N_ELEMENTS (tasks); i++)
+    push (second, &tasks[i], 2);
+  pyro_pools_free (first, FALSE, TRUE);
+  set_closed (FALSE);
+  pyro_pools_free (second, FALSE, TRUE);
+  g_assert_cmpuint (gate.n, ==, G_N_ELEMENTS (tasks));
+  g_assert_cmpuint (gate.wrong, ==, 0);
+}
+
 /* Its threads read the function and the data, one after the other, while the
  * pool is adopted. */
 static void
@@ -398,6 +420,8 @@ main (int argc, char **argv)
                    test_freed_before_it_ran);
   g_test_add_func ("/pools/tasks-of-a-pool-of-before-are-whose-pushed-them",
                    test_pools_of_before);
+  g_test_add_func ("/pools/a-pool-is-freed-beside-one-like-it",
+                   test_freed_beside_another);
   g_test_add_func ("/pools/a-pool-is-adopted-while-it-works",
                    test_adopted_at_work);
   g_test_add_func ("/pools/pools-of-before-are-told-apart-by-their-functions",
