@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <glib/gstdio.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -58,7 +59,9 @@ parse (Record *record, int argc, char **argv)
       "  gst-pyroscope-inspect record -o captures --rate 1000 -- python3 "
       "player.py\n\n"
       "Other settings of the tracer are given as environment variables "
-      "(GST_PYROSCOPE_TAGS);\nother tracers in GST_TRACERS stay. Nothing is "
+      "(GST_PYROSCOPE_TAGS,\nGST_PYROSCOPE_UPLOAD_INTERVAL=1 for a command "
+      "that "
+      "will be killed);\nother tracers in GST_TRACERS stay. Nothing is "
       "pushed unless " SERVER_VARIABLE "\nis set.");
   g_option_context_add_main_entries (context, entries, NULL);
   g_option_context_set_strict_posix (context, TRUE);
@@ -166,8 +169,28 @@ show_result (const PyroRecording *recording)
   fflush (stdout);
   g_set_prgname ("gst-pyroscope-inspect");
   pyro_report ("recorded in %s; see also: gst-pyroscope-inspect summary, and "
-               "top --by function",
+               "top --by function, path or thread; (none) is the application's "
+               "own time and the profiler's (threads pyro-...)",
                recording->folder);
+}
+
+/* Of the others nothing is lost, unless the command handles them itself. */
+static gboolean
+loses_the_end (int signo)
+{
+  return signo != 0 && signo != SIGTERM && signo != SIGINT;
+}
+
+static const gchar *
+explain_nothing (int signo)
+{
+  if (loses_the_end (signo))
+    return "a command that is killed leaves what it had written by then; "
+           "GST_PYROSCOPE_UPLOAD_INTERVAL=1 writes every second";
+  return "the command has run no pipeline, may not write into the folder "
+         "(another user needs one that it may write to: -o), or is not allowed "
+         "to load tracers (a set-user-id program); what it reports above comes "
+         "first";
 }
 
 /* The exit status. */
@@ -187,8 +210,12 @@ run (const Record *record, gchar **environment)
   if (error != NULL)
     pyro_report ("%s", error->message);
   else if (signo != 0)
-    pyro_report ("%s was ended by signal %d (%s)", record->command[0], signo,
-                 g_strsignal (signo));
+    pyro_report ("%s was ended by signal %d (%s)%s", record->command[0], signo,
+                 g_strsignal (signo),
+                 loses_the_end (signo)
+                     ? "; what it did since the last capture was written is "
+                       "lost"
+                     : "");
   if (recording.files->len > 0) {
     show_result (&recording);
   } else {
@@ -198,10 +225,7 @@ run (const Record *record, gchar **environment)
       pyro_report (
           "nothing was recorded: %s; GST_DEBUG=pyroscope:5 shows what the "
           "tracer does",
-          signo != 0 ? "a command that is killed leaves what it had written "
-                       "by then, at the end of each upload-interval"
-                     : "the command has run no pipeline, or is not "
-                       "allowed to load tracers (a set-user-id program)");
+          explain_nothing (signo));
       status = status != 0 ? status : 1;
     }
   }

@@ -114,14 +114,17 @@ take_terminal_back (const Job *job)
     give_terminal (getpgrp ());
 }
 
-/* The command was stopped: so are we, until we are continued. If it was for
- * the terminal, and a shell has put us in the foreground meanwhile, it goes on
- * with it. */
+/* The terminal stopped the command: so are we, until a shell continues us. If
+ * it was because the command asked for the terminal, and a shell has put us in
+ * the foreground meanwhile, it goes on with it. Whoever else stopped it
+ * (SIGSTOP) continues it alone. */
 static void
 stop_with_it (Job *job, int signo)
 {
   gboolean asked = signo == SIGTTIN || signo == SIGTTOU;
 
+  if (!asked && signo != SIGTSTP)
+    return;
   if (!asked || !is_foreground ()) {
     take_terminal_back (job);
     raise (SIGSTOP);

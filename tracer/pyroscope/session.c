@@ -65,10 +65,11 @@
 /* A stop always waits so long for the collector. */
 #define STOP_GRACE_US 50000
 
-/* The part of a stop's time in which names are still read from files; in the
- * rest the profile is made, written and sent. On a busy machine, with the files
- * in no cache, names could take all of it. */
+/* In so much of a stop names are still read from files, and in half of its time
+ * at most; in the rest the profile is made, written and sent. On a busy
+ * machine, with the files in no cache, names could take all of it. */
 #define NAMES_PART 2
+#define MAX_NAMES_US 300000
 
 #define COLLECTOR_STACK_SIZE (512 * 1024)
 
@@ -153,12 +154,14 @@ report_blocked (PyroSession *session, const PyroAggregateStats *stats)
 
   if (percent >= MIN_REPORTED_PERCENT && !session->blocked_reported) {
     session->blocked_reported = TRUE;
-    GST_WARNING ("%u threads block %s: %.0f %% of the CPU time have no stacks; "
-                 "let them block fewer signals, or start them while the "
-                 "pipeline plays (see \"Threads that block signals\" in the "
-                 "guide)",
-                 g_hash_table_size (session->blocking),
-                 pyro_signal_name (session->signo), percent);
+    pyro_log_user (
+        GST_LEVEL_WARNING,
+        "%u threads block %s: %.0f %% of the CPU time have no stacks; "
+        "let them block fewer signals, or start them while the "
+        "pipeline plays (see \"Threads that block signals\" in the "
+        "guide)",
+        g_hash_table_size (session->blocking),
+        pyro_signal_name (session->signo), percent);
   }
   g_hash_table_remove_all (session->blocking);
 }
@@ -648,8 +651,9 @@ pyro_session_stop (PyroSession *session, PyroSessionStats *stats)
           .tv_nsec = collector_deadline % G_USEC_PER_SEC * 1000 };
   gboolean complete;
 
-  pyro_cpu_encoder_limit_names (session->encoder,
-                                now + (deadline - now) / NAMES_PART);
+  pyro_cpu_encoder_limit_names (
+      session->encoder,
+      now + MIN ((deadline - now) / NAMES_PART, MAX_NAMES_US));
   __atomic_store_n (&session->stop_wanted, TRUE, __ATOMIC_RELEASE);
   pyro_wakeup_send (&wakeup);
   if (pthread_clockjoin_np (session->thread, NULL, CLOCK_MONOTONIC, &limit)

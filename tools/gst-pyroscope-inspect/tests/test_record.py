@@ -29,6 +29,12 @@ def pipeline(buffers=200):
     return ["gst-launch-1.0", "-q", *BUSY.format(buffers).split()]
 
 
+def state_of(pid):
+    """As in ps: T is stopped."""
+    stat = pathlib.Path(f"/proc/{pid}/stat").read_text()
+    return stat.rpartition(")")[2].split()[0]
+
+
 class Case(unittest.TestCase):
     def setUp(self):
         folder = tempfile.TemporaryDirectory()
@@ -337,6 +343,24 @@ class Terminal(Case):
         status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
         self.assertIn("<again>", self.text)
         self.assertEqual(status, 5)
+
+    def test_a_command_that_others_stop_is_waited_for(self):
+        pid = self.open("-o", "out", "sh", "-c",
+                        "trap 'echo got; exit 3' TERM; echo \"pid $$ ready\"; "
+                        "while :; do sleep 0.05; done")
+        self.read("ready")
+        command = int(re.search(r"pid (\d+)", self.text)[1])
+        os.kill(command, signal.SIGSTOP)
+        while state_of(command) != "T":
+            time.sleep(0.01)
+        # It has seen that, and goes on waiting.
+        time.sleep(0.3)
+        self.assertEqual(os.waitpid(pid, os.WUNTRACED | os.WNOHANG)[0], 0)
+        os.kill(command, signal.SIGCONT)
+        os.kill(pid, signal.SIGTERM)
+        self.read()
+        status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+        self.assertEqual((status, self.text.count("got")), (3, 1), self.text)
 
 
 if __name__ == "__main__":

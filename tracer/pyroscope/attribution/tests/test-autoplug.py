@@ -34,9 +34,9 @@ PIPELINES = {
 }
 MOVIE = (
     "webmmux name=mux ! filesink location={movie} "
-    "videotestsrc num-buffers=250 pattern=snow ! video/x-raw,width=320,height=240 "
+    "videotestsrc num-buffers=600 pattern=snow ! video/x-raw,width=320,height=240 "
     "! vp8enc deadline=1 cpu-used=8 ! queue ! mux. "
-    "audiotestsrc num-buffers=400 ! audioconvert ! vorbisenc ! queue ! mux."
+    "audiotestsrc num-buffers=960 ! audioconvert ! vorbisenc ! queue ! mux."
 )
 
 
