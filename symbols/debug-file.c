@@ -78,6 +78,17 @@ find_by_build_id (const PyroDebugPlaces *places, const gchar *build_id)
   return found;
 }
 
+static PyroElfFile *
+fetch (const PyroDebugPlaces *places, const gchar *build_id)
+{
+  g_autofree gchar *path = NULL;
+
+  if (places == NULL || places->fetch == NULL || build_id == NULL)
+    return NULL;
+  path = places->fetch (build_id, places->fetch_data);
+  return path != NULL ? open_candidate (path, build_id) : NULL;
+}
+
 /* The CRC of .gnu_debuglink is the one of zlib, over the whole file. */
 static gboolean
 has_checksum (PyroElfFile *file, guint32 wanted)
@@ -165,6 +176,8 @@ pyro_debug_file_find (const PyroDebugPlaces *places, PyroElfFile *file,
     found = find_by_build_id (places, build_id);
   if (found == NULL && file != NULL)
     found = find_by_debuglink (places, file);
+  if (found == NULL)
+    found = fetch (places, build_id);
   return found;
 }
 
@@ -182,6 +195,8 @@ pyro_debug_file_find_alternate (const PyroDebugPlaces *places,
                                     : g_build_filename (directory, name, NULL);
     found = open_candidate (candidate, build_id);
   }
+  if (found == NULL)
+    found = fetch (places, build_id);
   return found;
 }
 

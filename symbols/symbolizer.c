@@ -117,6 +117,16 @@ pyro_symbolizer_set_debug_path (PyroSymbolizer *symbolizer, const gchar *path,
 }
 
 void
+pyro_symbolizer_set_fetch_func (PyroSymbolizer *symbolizer,
+                                PyroDebugFetchFunc func, gpointer data)
+{
+  g_return_if_fail (symbolizer != NULL);
+
+  symbolizer->places->fetch = func;
+  symbolizer->places->fetch_data = data;
+}
+
+void
 pyro_symbolizer_free (PyroSymbolizer *symbolizer)
 {
   g_free (symbolizer->postponed);

@@ -7,6 +7,7 @@
  */
 #pragma once
 
+#include "symbols/debug-file.h"
 #include "symbols/exported-symbols.h"
 #include "symbols/time-limit.h"
 
@@ -41,10 +42,14 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (PyroSymbolizer, pyro_symbolizer_free)
 /* Where to look for separate debug files: directories with ':' between them;
  * NULL: /usr/lib/debug. With SYSROOT (or NULL) the process's files are those
  * below it, if they are there, and its /usr/lib/debug comes last. To be called
- * before the first look-up. Files are only looked for on this machine: no
- * debuginfod server is ever asked. */
+ * before the first look-up. */
 void pyro_symbolizer_set_debug_path (PyroSymbolizer *symbolizer,
                                      const gchar *path, const gchar *sysroot);
+
+/* Asks FUNC for debug files that are in none of these places. To be called
+ * behind pyro_symbolizer_set_debug_path(). */
+void pyro_symbolizer_set_fetch_func (PyroSymbolizer *symbolizer,
+                                     PyroDebugFetchFunc func, gpointer data);
 
 /* How many bytes of DWARF are kept in memory, of all files together; 256 MiB
  * if this is not called. Past it the file that was not asked for longest is

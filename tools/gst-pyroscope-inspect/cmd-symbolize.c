@@ -9,6 +9,7 @@
 #include <glib/gstdio.h>
 
 #include "debug-path.h"
+#include "debuginfod.h"
 #include "file-list.h"
 #include "inspect-error.h"
 #include "profile/gzip.h"
@@ -25,6 +26,7 @@ typedef struct {
 
   GPtrArray *files; /* of the captures' paths */
   PyroSymbolizer *symbolizer;
+  PyroDebuginfod *debuginfod; /* or NULL */
 } Symbolize;
 
 static gboolean
@@ -51,7 +53,9 @@ parse (Symbolize *self, int argc, char **argv)
   g_option_context_set_description (
       context,
       "A file is only used if its build id is the one that was profiled. What "
-      "has a name from\nsymbols and a line stays as it is.\n\n"
+      "has a name from\nsymbols and a line stays as it is. Where "
+      "DEBUGINFOD_URLS is set, these servers are\nasked for debug files that "
+      "are not here.\n\n"
       "Examples:\n"
       "  gst-pyroscope-inspect symbolize -o named/ captures/\n"
       "  gst-pyroscope-inspect symbolize --sysroot /srv/board-rootfs "
@@ -224,6 +228,9 @@ make_symbolizer (const Symbolize *self)
   g_autofree gchar *path = pyro_debug_path_join (&self->where);
 
   pyro_symbolizer_set_debug_path (symbolizer, path, self->where.sysroot);
+  if (self->debuginfod != NULL)
+    pyro_symbolizer_set_fetch_func (symbolizer, pyro_debuginfod_fetch,
+                                    self->debuginfod);
   return symbolizer;
 }
 
@@ -236,11 +243,16 @@ symbolize_all (Symbolize *self)
 
   if (targets == NULL)
     return FALSE;
+  self->debuginfod = pyro_debuginfod_new ();
   self->symbolizer = make_symbolizer (self);
   for (guint i = 0; i < self->files->len; i++)
     complete = symbolize (self, self->files->pdata[i], targets->pdata[i])
                && complete;
+  if (self->debuginfod != NULL)
+    printf ("%u debug files from debuginfod\n",
+            pyro_debuginfod_get_n_found (self->debuginfod));
   pyro_symbolizer_free (self->symbolizer);
+  g_clear_pointer (&self->debuginfod, pyro_debuginfod_free);
   return complete;
 }
 

@@ -86,6 +86,9 @@ print_library (const Symbols *self, const PyroTerminal *terminal,
 static void
 print_text (const Symbols *self, const PyroTerminal *terminal)
 {
+  const gchar *server = pyro_symbol_source_get_server ();
+  gboolean has_command = FALSE;
+
   printf ("%sof all %s   symbols  statem.  none   without a name  %-*s  "
           "library%s\n",
           pyro_terminal_bold (terminal),
@@ -98,8 +101,13 @@ print_text (const Symbols *self, const PyroTerminal *terminal)
     pyro_symbol_source_find (&source, self->places, library->filename,
                              library->build_id);
     print_library (self, terminal, library, &source);
+    has_command |= source.command != NULL;
     pyro_symbol_source_clear (&source);
   }
+  if (has_command && server != NULL)
+    printf ("Or, with nothing to install: DEBUGINFOD_URLS=%s "
+            "gst-pyroscope-inspect symbolize ...\n",
+            server);
 }
 
 static void

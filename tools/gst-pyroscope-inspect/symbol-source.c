@@ -121,6 +121,25 @@ pyro_symbol_source_find (PyroSymbolSource *source,
     find_package (source, filename);
 }
 
+const gchar *
+pyro_symbol_source_get_server (void)
+{
+  static const gchar *const servers[][2] = {
+    { "debian", "https://debuginfod.debian.net" },
+    { "ubuntu", "https://debuginfod.ubuntu.com" },
+    { "fedora", "https://debuginfod.fedoraproject.org/" },
+    { "arch", "https://debuginfod.archlinux.org" },
+    { "opensuse-tumbleweed", "https://debuginfod.opensuse.org/" },
+  };
+  g_autofree gchar *id = g_get_os_info (G_OS_INFO_KEY_ID);
+
+  for (guint i = 0; id != NULL && i < G_N_ELEMENTS (servers); i++) {
+    if (strcmp (servers[i][0], id) == 0)
+      return servers[i][1];
+  }
+  return NULL;
+}
+
 void
 pyro_symbol_source_clear (PyroSymbolSource *source)
 {

@@ -33,4 +33,7 @@ void pyro_symbol_source_find (PyroSymbolSource *source,
                               const gchar *filename, const gchar *build_id);
 void pyro_symbol_source_clear (PyroSymbolSource *source);
 
+/* The debuginfod server of this system's distribution, or NULL. */
+const gchar *pyro_symbol_source_get_server (void);
+
 G_END_DECLS

@@ -5,14 +5,21 @@ file in folders of the test's.
 
 Usage: test_symbols.py TOOL LIBRARY [unittest arguments]
 """
+import contextlib
+import http.server
 import json
 import os
 import pathlib
 import re
+import shutil
+import socket
 import subprocess
 import sys
 import tempfile
+import threading
+import time
 import unittest
+import urllib.request
 
 sys.dont_write_bytecode = True
 from pprof_file import Profile
@@ -45,8 +52,10 @@ class Case(unittest.TestCase):
         self.build_id = build_id()
         self.place = f"libdemo.so.1!0x{self.address:x}"
 
-    def run_tool(self, *args, status=0, path=None):
-        env = {**os.environ, "TZ": "UTC"}
+    def run_tool(self, *args, status=0, path=None, server=None):
+        env = {**os.environ, "TZ": "UTC", "DEBUGINFOD_TIMEOUT": "1",
+               "DEBUGINFOD_CACHE_PATH": str(self.folder / "cache"),
+               "DEBUGINFOD_URLS": server or ""}
         if path is not None:
             env["PATH"] = f"{path}:{env['PATH']}"
         result = subprocess.run([TOOL, *map(str, args)], capture_output=True,
@@ -261,6 +270,137 @@ class Symbols(Case):
         self.assertIsNone(self.libraries(path)[PATH]["advice"])
         self.assertRegex(self.run_tool("symbols", path),
                          r"(?m)^100.00%  100.00%   0.00%   0.00%      0 of 2 ")
+
+
+class Server(http.server.BaseHTTPRequestHandler):
+    """A debuginfod whose answer to everything is the class's: bytes, None for
+    404, or a number of seconds after which it still has none."""
+
+    def do_GET(self):
+        self.server.requests.append(self.path)
+        if isinstance(self.server.answer, bytes):
+            self.send_response(200)
+            self.send_header("Content-Length", len(self.server.answer))
+            self.end_headers()
+            self.wfile.write(self.server.answer)
+        elif self.server.answer is None:
+            self.send_error(404)
+        else:
+            self.server.ended.wait(self.server.answer)
+
+    def log_message(self, *args):
+        pass
+
+
+@contextlib.contextmanager
+def server(answer):
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Server) as self:
+        self.answer, self.requests = answer, []
+        self.ended = threading.Event()
+        self.url = f"http://127.0.0.1:{self.server_port}"
+        thread = threading.Thread(target=self.serve_forever)
+        thread.start()
+        try:
+            yield self
+        finally:
+            self.ended.set()
+            self.shutdown()
+            thread.join()
+
+
+class Debuginfod(Case):
+    def symbolize(self, url, *captures):
+        """The names then, and what was said."""
+        out = self.folder / "out"
+        text = self.run_tool("symbolize", "-o", out,
+                             *(captures or [self.capture()]), server=url)
+        said = text + self.err
+        return self.names(out / "a.pb.gz"), said
+
+    def debug_bytes(self, library=LIBRARY):
+        subprocess.run(["objcopy", "--only-keep-debug", library,
+                        self.folder / "bytes"], check=True)
+        return (self.folder / "bytes").read_bytes()
+
+    def test_a_server_names_what_no_file_here_does(self):
+        with server(self.debug_bytes()) as one:
+            names, text = self.symbolize(one.url)
+        self.assertEqual(names["a"][0][0], "sample_local")
+        self.assertGreater(names["a"][0][1], 0)
+        self.assertEqual(one.requests,
+                         [f"/buildid/{self.build_id}/debuginfo"])
+        self.assertIn("1 debug files from debuginfod", text)
+
+    def test_without_the_variable_no_server_is_asked(self):
+        names, text = self.symbolize(None)
+        self.assertEqual(names["b"], [(self.place, 42)])
+        self.assertNotIn("debuginfod", text)
+        self.assertFalse((self.folder / "cache").exists())
+
+    def test_what_is_here_is_not_asked_for(self):
+        with server(None) as one:
+            self.run_tool("symbolize", "--debug-path", self.debug_folder(),
+                          "-o", self.folder / "out", self.capture(),
+                          server=one.url)
+        self.assertEqual(one.requests, [])
+
+    def test_a_file_that_a_server_has_not_is_asked_for_once(self):
+        (self.folder / "sub").mkdir()
+        captures = [self.capture(), self.capture("sub/b.pb.gz")]
+        with server(None) as one:
+            names, _ = self.symbolize(one.url, *captures)
+        self.assertEqual(names["b"], [(self.place, 42)])
+        self.assertEqual(len(one.requests), 1)
+
+    def test_a_server_that_lies_names_nothing(self):
+        with server(self.debug_bytes(TOOL)) as one:
+            names, _ = self.symbolize(one.url)
+        self.assertEqual(names["b"], [(self.place, 42)])
+        self.assertEqual(len(one.requests), 1)
+
+    def test_a_server_that_hangs_is_not_asked_again(self):
+        (self.folder / "sub").mkdir()
+        captures = [self.capture(),
+                    self.capture("sub/b.pb.gz", build_id="12" * 20)]
+        with server(600) as one:
+            names, said = self.symbolize(one.url, *captures)
+        self.assertEqual(names["b"], [(self.place, 42)])
+        # The client library tries again itself.
+        self.assertEqual(set(one.requests),
+                         {f"/buildid/{self.build_id}/debuginfo"})
+        self.assertRegex(said, "debuginfod is not asked for more: ")
+
+    def test_no_server_there_is_said(self):
+        with socket.socket() as taken:
+            taken.bind(("127.0.0.1", 0))
+            port = taken.getsockname()[1]
+            names, said = self.symbolize(f"http://127.0.0.1:{port}")
+        self.assertEqual(names["b"], [(self.place, 42)])
+        self.assertRegex(said, "not asked for more: .*refused")
+
+    @unittest.skipUnless(shutil.which("debuginfod"), "no debuginfod in PATH")
+    def test_elfutils_server_names_it(self):
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+        daemon = subprocess.Popen(
+            ["debuginfod", "-F", "-p", str(port), "-d", ":memory:",
+             self.debug_folder()], stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            env={**os.environ, "DEBUGINFOD_URLS": ""})
+        self.addCleanup(daemon.wait)
+        self.addCleanup(daemon.terminate)
+        url = f"http://127.0.0.1:{port}"
+        # It answers 404 until it has looked into the folder.
+        for _ in range(600):
+            with contextlib.suppress(OSError):
+                with urllib.request.urlopen(
+                        f"{url}/buildid/{self.build_id}/debuginfo") as answer:
+                    if answer.read(4) == b"\x7fELF":
+                        break
+            time.sleep(0.1)
+        names, _ = self.symbolize(url)
+        self.assertEqual(names["a"][0][0], "sample_local")
 
 
 if __name__ == "__main__":
