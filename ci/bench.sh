@@ -26,10 +26,11 @@ export GST_PLUGIN_PATH=$build/tracer/pyroscope:$build/tracer/pyroscope/benchmark
 export GST_REGISTRY=$build/registry.bin
 for name in "${what[@]}"; do
   if [[ $name == names ]]; then
-    ninja -C "$build" symbols/tests/compare-names >/dev/null
+    ninja -C "$build" symbols/tests/compare-names symbols/tests/time-names >/dev/null
     exec "$root/symbols/tests/bench-names.py" \
       "$build/tools/gst-pyroscope-inspect/gst-pyroscope-inspect" \
-      "$build/symbols/tests/compare-names" "$target/gstreamer-native"
+      "$build/symbols/tests/compare-names" "$build/symbols/tests/time-names" \
+      "$target/gstreamer-native"
   fi
   if [[ $name == owners ]]; then
     exec "$build/tracer/pyroscope/benchmarks/bench-owners" "$@"
