@@ -29,6 +29,7 @@ struct _PyroCpuEncoder {
   gboolean element_frames;
   GArray *series;
   const gchar *unwinder;
+  guint symbols; /* PyroSymbolsKind */
   gchar *debug_path;
   PyroSymbolizer *symbolizer; /* made on the delivery thread */
   const PyroModule *asked;    /* what it is being asked about */
@@ -109,6 +110,7 @@ pyro_cpu_encoder_new (const PyroSettings *settings, const gchar *unwinder)
   encoder->element_frames = settings->element_frames;
   encoder->series = pyro_series_new (settings, PYRO_CPU_PROFILE_NAME);
   encoder->unwinder = unwinder;
+  encoder->symbols = settings->symbols;
   encoder->debug_path = g_strdup (settings->debug_path);
   return encoder;
 }
@@ -159,6 +161,21 @@ find_exported (const gchar *path, const gchar *build_id, gpointer data)
              : pyro_exported_find (path, build_id);
 }
 
+/* Whether the addresses in MODULE get names here. */
+static gboolean
+is_named (const PyroCpuEncoder *encoder, const PyroModule *module)
+{
+  switch (encoder->symbols) {
+  case PYRO_SYMBOLS_SERVER:
+    /* What is no file has names that no server knows. */
+    return module->build_id == NULL || module->path[0] == '[';
+  case PYRO_SYMBOLS_NONE:
+    return FALSE;
+  default:
+    return TRUE;
+  }
+}
+
 static guint
 look_up (PyroCpuEncoder *encoder, const PyroFrame *frame,
          const PyroSymbol **symbols)
@@ -190,6 +207,8 @@ survey_frame (Encoding *encoding, const PyroFrame *frame)
     known->mapping.build_id = module->build_id;
     g_hash_table_insert (encoding->modules, (gpointer)module, known);
   }
+  if (!is_named (encoding->encoder, module))
+    return;
   n = look_up (encoding->encoder, frame, &symbols);
   known->mapping.has_inline_frames |= n > 1;
   for (guint i = 0; i < n; i++) {
@@ -217,7 +236,7 @@ program_of (Encoding *encoding, const PyroFrame *caller)
   const PyroSymbol *symbols;
   guint n;
 
-  if (caller->module == NULL)
+  if (caller->module == NULL || !is_named (encoding->encoder, caller->module))
     return NULL;
   n = look_up (encoding->encoder, caller, &symbols);
   if (symbols[n - 1].origin == PYRO_NAME_PROGRAM)
@@ -279,6 +298,9 @@ make_location (Encoding *encoding, const PyroFrame *frame)
   known = g_hash_table_lookup (encoding->modules, module);
   if (known->id == 0)
     known->id = pyro_profile_builder_add_mapping (builder, &known->mapping);
+  if (!is_named (encoding->encoder, module))
+    return pyro_profile_builder_add_location (builder, known->id,
+                                              frame->address, NULL, 0);
   program = g_hash_table_lookup (encoding->programs, frame);
   if (program != NULL && *program != '\0') {
     g_autofree gchar *name = g_strconcat ("orc: ", program, NULL);

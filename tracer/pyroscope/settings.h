@@ -32,6 +32,12 @@ typedef enum {
   PYRO_UNWINDER_FRAME_POINTERS,
 } PyroUnwinderKind;
 
+typedef enum {
+  PYRO_SYMBOLS_LOCAL,
+  PYRO_SYMBOLS_SERVER,
+  PYRO_SYMBOLS_NONE,
+} PyroSymbolsKind;
+
 typedef struct {
   gchar *server_url;  /* "": no push; no user info, no '/' at the end */
   gchar *tracer_name; /* service_name */
@@ -51,6 +57,7 @@ typedef struct {
   gboolean element_frames;
   gboolean thread_owners;
   guint unwinder;     /* PyroUnwinderKind */
+  guint symbols;      /* PyroSymbolsKind */
   gchar *debug_path;  /* absolute paths with ':' between them, or "" */
   guint stop_timeout; /* seconds */
   /* At most one of basic-auth and auth-token is set: the token wins. */
@@ -131,5 +138,7 @@ GType pyro_profile_flags_get_type (void);
 GType pyro_label_flags_get_type (void);
 #define PYRO_TYPE_UNWINDER_KIND (pyro_unwinder_kind_get_type ())
 GType pyro_unwinder_kind_get_type (void);
+#define PYRO_TYPE_SYMBOLS_KIND (pyro_symbols_kind_get_type ())
+GType pyro_symbols_kind_get_type (void);
 
 G_END_DECLS

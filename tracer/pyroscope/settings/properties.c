@@ -57,6 +57,24 @@ pyro_unwinder_kind_get_type (void)
   return gtype;
 }
 
+GType
+pyro_symbols_kind_get_type (void)
+{
+  static const GEnumValue values[] = {
+    { PYRO_SYMBOLS_LOCAL, "From the files on this machine", "local" },
+    { PYRO_SYMBOLS_SERVER,
+      "Only of what has no build id; the server knows the rest", "server" },
+    { PYRO_SYMBOLS_NONE, "No names, addresses alone", "none" },
+    { 0, NULL, NULL },
+  };
+  static gsize gtype = 0;
+
+  if (g_once_init_enter (&gtype))
+    g_once_init_leave (&gtype,
+                       g_enum_register_static ("PyroSymbolsKind", values));
+  return gtype;
+}
+
 /* "sample-rate" → "Sample rate". Transfer full. */
 static gchar *
 make_nick (const gchar *name)

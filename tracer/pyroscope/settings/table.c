@@ -160,6 +160,15 @@ static const PyroSetting table[] = {
     .help = "What walks the stacks. libunwind is for comparison: it takes the "
             "loader's lock in the signal handler, where a thread can wait for "
             "itself." },
+  { .name = "symbols",
+    .type = PYRO_SETTING_ENUM,
+    .offset = FIELD (symbols),
+    .fallback = "local",
+    .gtype = pyro_symbols_kind_get_type,
+    .help = "Who names functions. With server and none profiles have addresses "
+            "and build ids, and no file is read for names: for a server whose "
+            "symbolizer is enabled (one without shows no such frames), or for "
+            "gst-pyroscope-inspect symbolize." },
   { .name = "debug-path",
     .type = PYRO_SETTING_STRING,
     .offset = FIELD (debug_path),

@@ -9,6 +9,9 @@
 
 #include <dlfcn.h>
 
+/* What the module has. */
+static gchar *build_id;
+
 /* A function of the C library's, and of an interval in which it ran. */
 static PyroAggregate *
 make_aggregate (PyroModule *module)
@@ -20,6 +23,7 @@ make_aggregate (PyroModule *module)
 
   g_assert_true (dladdr (function, &info) != 0);
   module->path = (gchar *)info.dli_fname;
+  module->build_id = build_id;
   module->bias = (guintptr)info.dli_fbase;
   module->start = module->bias;
   module->limit = (guintptr)function + 4096;
@@ -132,6 +136,44 @@ test_lines_are_from_the_debug_path (void)
   g_assert_cmpint (find_line ("debug-path=/dev"), ==, 0);
 }
 
+static void
+test_a_profile_for_a_server_has_addresses_and_build_ids (void)
+{
+  PyroCpuEncoder *encoder = make_encoder ("symbols=server");
+  g_autoptr (PyroProfile) profile = NULL;
+  const PyroLocation *location;
+
+  build_id = (gchar *)"00112233";
+  profile = encode (encoder);
+  location = &profile->locations[0];
+  g_assert_cmpuint (location->n_lines, ==, 0);
+  g_assert_cmpuint (location->address, !=, 0);
+  g_assert_cmpstr (location->mapping->build_id, ==, "00112233");
+  g_assert_false (location->mapping->has_functions);
+  pyro_cpu_encoder_unref (encoder);
+}
+
+static void
+test_what_no_server_can_know_is_named_for_it_too (void)
+{
+  PyroCpuEncoder *encoder = make_encoder ("symbols=server");
+  g_autoptr (PyroProfile) profile = encode (encoder);
+
+  g_assert_nonnull (
+      strstr (profile->locations[0].lines[0].function->name, "qsort"));
+  pyro_cpu_encoder_unref (encoder);
+}
+
+static void
+test_without_symbols_nothing_is_named (void)
+{
+  PyroCpuEncoder *encoder = make_encoder ("symbols=none");
+  g_autoptr (PyroProfile) profile = encode (encoder);
+
+  g_assert_cmpuint (profile->locations[0].n_lines, ==, 0);
+  pyro_cpu_encoder_unref (encoder);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -141,5 +183,8 @@ main (int argc, char **argv)
   TEST (a_profile_in_time_has_names);
   TEST (names_that_are_known_need_no_time);
   TEST (lines_are_from_the_debug_path);
+  TEST (what_no_server_can_know_is_named_for_it_too);
+  TEST (without_symbols_nothing_is_named);
+  TEST (a_profile_for_a_server_has_addresses_and_build_ids);
   return g_test_run ();
 }

@@ -15,6 +15,7 @@ test_defaults (void)
   g_assert_cmpstr (f.s->tags, ==, "");
   g_assert_cmpuint (f.s->tag_list->len, ==, 0);
   g_assert_cmpstr (f.s->output_dir, ==, "");
+  g_assert_cmpuint (f.s->symbols, ==, PYRO_SYMBOLS_LOCAL);
   g_assert_cmpstr (f.s->debug_path, ==, "/usr/lib/debug");
   g_assert_cmpuint (f.s->upload_interval, ==, 10);
   g_assert_cmpuint (f.s->profiles, ==, PYRO_PROFILE_CPU);

@@ -158,7 +158,14 @@ test_choices (void)
     { "", NULL, "none of them" },
     { "0", NULL, "none of them" },
   };
+  static const Case symbols[] = {
+    { "local", "local", NULL },
+    { "server ", "server", NULL },
+    { "none", "none", NULL },
+    { "remote", NULL, "none of them" },
+  };
 
+  check_cases ("symbols", symbols, G_N_ELEMENTS (symbols));
   check_cases ("stop-agent-on-dispose", yes_no, G_N_ELEMENTS (yes_no));
   check_cases ("labels", labels, G_N_ELEMENTS (labels));
   check_cases ("profiles", profiles, G_N_ELEMENTS (profiles));
