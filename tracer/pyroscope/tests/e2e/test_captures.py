@@ -4,11 +4,12 @@ agree: google's pprof, gst-pyroscope-inspect and the tests' own decoder."""
 
 import re
 import stat
+import subprocess
 import time
 
 import pprof_reader
 import pytest
-from launcher import Launcher, inspect, inspect_rows
+from launcher import INSPECT, Launcher, inspect, inspect_rows
 from pipelines import TWO_THREADS_BUSY, two_threads
 
 
@@ -102,6 +103,19 @@ def test_a_name_from_debug_statements_is_marked(launcher):
     assert f"{library} {frame.mapping.build_id}" in comments
     assert {c.split()[0] for c in comments} \
         == {f.mapping.filename.rpartition("/")[2] for f in marked}
+
+
+def test_a_capture_without_names_is_named_later(launcher, tmp_path):
+    (file,) = launcher.run(two_threads(), symbols="none").captures.files
+    bare = pprof_reader.read(file)
+    assert {f.function for s in bare.samples for f in s.frames if f.mapping} == {""}
+    assert not any(m.has_functions for m in bare.mappings)
+    subprocess.run([INSPECT, "symbolize", "-o", tmp_path / "named.pb.gz", file],
+                   check=True, timeout=60, stdout=subprocess.DEVNULL)
+    named = pprof_reader.read(tmp_path / "named.pb.gz")
+    assert "gst_pad_push" in {f.function for s in named.samples for f in s.frames}
+    assert named.total("cpu") == bare.total("cpu")
+    assert named.by_label("element", "cpu") == bare.by_label("element", "cpu")
 
 
 def test_code_that_orc_generates_has_its_programs_name(launcher):
