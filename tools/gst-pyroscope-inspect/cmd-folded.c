@@ -50,7 +50,7 @@ void
 pyro_print_folded (const PyroSelection *selection, const gchar *const *roots)
 {
   g_autoptr (PyroStackTree) tree
-      = pyro_stack_tree_new (selection->profile, selection->type, roots);
+      = pyro_stack_tree_new (selection->profile, selection->type, roots, NULL);
 
   pyro_stack_tree_foreach (tree, print_stack, NULL);
 }
@@ -110,7 +110,7 @@ show (gpointer self, PyroInput *input, const PyroOptions *options,
     return TRUE;
   }
   tree = pyro_stack_tree_new (selection.profile, selection.type,
-                              (const gchar *const *)roots);
+                              (const gchar *const *)roots, NULL);
   print_json (tree, &selection, roots);
   return TRUE;
 }

@@ -14,6 +14,7 @@
 #include "recording.h"
 
 #define MAX_ROWS "20"
+#define REPORT_NAME "report.html"
 #define FOLDER_VARIABLE "GST_PYROSCOPE_OUTPUT_DIR"
 #define RATE_VARIABLE "GST_PYROSCOPE_SAMPLE_RATE"
 #define SERVER_VARIABLE "GST_PYROSCOPE_SERVER_URL"
@@ -23,6 +24,7 @@
 typedef struct {
   gchar *folder;
   gint rate; /* Hz; 0: not given */
+  gboolean open;
   gchar **command;
 } Record;
 
@@ -35,6 +37,8 @@ parse (Record *record, int argc, char **argv)
       "DIR" },
     { "rate", 'r', 0, G_OPTION_ARG_INT, &record->rate,
       "Samples per second of CPU time of each thread (default: 100)", "HZ" },
+    { "open", 0, 0, G_OPTION_ARG_NONE, &record->open,
+      "Open the report in the browser at the end", NULL },
     { G_OPTION_REMAINING, 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &record->command,
       NULL, "[--] COMMAND [ARGUMENT...]" },
     { NULL },
@@ -150,11 +154,49 @@ show_progress (pid_t pid, gpointer data)
   pyro_recording_show (data, pid);
 }
 
+/* The report beside the captures. NULL: there is none. (transfer full) */
+static gchar *
+make_report (const Record *record, const PyroRecording *recording)
+{
+  g_autofree gchar *path
+      = g_build_filename (recording->folder, REPORT_NAME, NULL);
+  g_autofree gchar *title = g_strjoinv (" ", record->command);
+  g_autoptr (GPtrArray) argv = g_ptr_array_new ();
+
+  if (!pyro_report_is_built ())
+    return NULL;
+  g_ptr_array_add (argv, "report");
+  g_ptr_array_add (argv, "-o");
+  g_ptr_array_add (argv, path);
+  g_ptr_array_add (argv, "--title");
+  g_ptr_array_add (argv, title);
+  g_ptr_array_add (argv, "--");
+  for (guint i = 0; i < recording->files->len; i++)
+    g_ptr_array_add (argv, recording->files->pdata[i]);
+  if (pyro_cmd_report ((int)argv->len, (char **)argv->pdata) != 0)
+    return NULL;
+  return g_steal_pointer (&path);
+}
+
+static void
+open_report (const gchar *path)
+{
+  const gchar *argv[] = { "xdg-open", path, NULL };
+  g_autoptr (GError) error = NULL;
+
+  if (path == NULL)
+    pyro_report ("there is no report to open");
+  else if (!g_spawn_async (NULL, (gchar **)argv, NULL, G_SPAWN_SEARCH_PATH,
+                           NULL, NULL, NULL, &error))
+    pyro_report ("the report cannot be opened: %s", error->message);
+}
+
 /* The table goes to standard error, too: standard output is the command's. */
 static void
-show_result (const PyroRecording *recording)
+show_result (const Record *record, const PyroRecording *recording)
 {
   g_autoptr (GPtrArray) argv = g_ptr_array_new ();
+  g_autofree gchar *report = NULL;
 
   g_ptr_array_add (argv, "top");
   g_ptr_array_add (argv, "--by=element");
@@ -167,11 +209,16 @@ show_result (const PyroRecording *recording)
   dup2 (STDERR_FILENO, STDOUT_FILENO);
   pyro_cmd_top ((int)argv->len, (char **)argv->pdata);
   fflush (stdout);
+  report = make_report (record, recording);
   g_set_prgname ("gst-pyroscope-inspect");
   pyro_report ("recorded in %s; see also: gst-pyroscope-inspect summary, and "
                "top --by function, path or thread; (none) is the application's "
                "own time and the profiler's (threads pyro-...)",
                recording->folder);
+  if (report != NULL)
+    pyro_report ("flame graphs: %s", report);
+  if (record->open)
+    open_report (report);
 }
 
 /* Of the others nothing is lost, unless the command handles them itself. */
@@ -217,7 +264,7 @@ run (const Record *record, gchar **environment)
                        "lost"
                      : "");
   if (recording.files->len > 0) {
-    show_result (&recording);
+    show_result (record, &recording);
   } else {
     /* Only if it was made for this, and is empty. */
     rmdir (record->folder);

@@ -25,6 +25,9 @@ int pyro_cmd_convert (int argc, char **argv);
 int pyro_cmd_merge (int argc, char **argv);
 /* 0: the server has taken all. */
 int pyro_cmd_push (int argc, char **argv);
+int pyro_cmd_report (int argc, char **argv);
+/* Whether the tool was built with what report needs. */
+gboolean pyro_report_is_built (void);
 /* The exit status is that of the command that it runs, if it was run. */
 int pyro_cmd_record (int argc, char **argv);
 

@@ -133,6 +133,13 @@ use_profile (Reader *reader, PyroProfile *profile)
     return;
   }
   add_series_labels (reader, profile);
+  if (options->mark_captures) {
+    g_autofree gchar *capture
+        = g_strdup_printf ("%" G_GINT64_FORMAT ":%" G_GINT64_FORMAT,
+                           profile->time_ns, profile->duration_ns);
+
+    pyro_profile_add_label (profile, PYRO_CAPTURE_LABEL, capture);
+  }
   pyro_filter_facts_add (&reader->facts, profile);
   collection = find_collection (reader, profile);
   collection->n_read += profile->n_samples;

@@ -21,6 +21,8 @@ static const Command commands[] = {
     "what was profiled, when, for how long, and how well" },
   { "top", pyro_cmd_top,
     "the most expensive functions, elements, threads, mappings, labels" },
+  { "report", pyro_cmd_report, "flame graphs in one HTML file" },
+  { "flamegraph", pyro_cmd_report, "the same" },
   { "tree", pyro_cmd_tree, "functions with their callers and callees" },
   { "peek", pyro_cmd_peek, "the callers and callees of one function" },
   { "labels", pyro_cmd_labels, "the labels, their values and what these cost" },
@@ -48,13 +50,14 @@ print_help (void)
           "gst-pyroscope's captures, and any other "
           "tool's.\n\nCommands:\n");
   for (i = 0; i < G_N_ELEMENTS (commands); i++)
-    printf ("  %-9s %s\n", commands[i].name, commands[i].help);
+    printf ("  %-10s %s\n", commands[i].name, commands[i].help);
   printf ("\nOptions:\n"
           "  -h, --help   this text; COMMAND --help: the command's options\n"
           "  --version    the version\n\n"
           "Examples:\n"
           "  gst-pyroscope-inspect record -- gst-launch-1.0 videotestsrc "
           "num-buffers=500 ! x264enc ! fakesink\n"
+          "  gst-pyroscope-inspect report -o report.html captures/\n"
           "  gst-pyroscope-inspect summary captures/\n"
           "  gst-pyroscope-inspect top --by element captures/\n"
           "  gst-pyroscope-inspect top --by element,function "

@@ -29,7 +29,9 @@ typedef struct {
   /* Keys of labels (borrowed) that are wanted of the series, too, where samples
    * do not have them; the command adds to them before the input is read. */
   GPtrArray *wanted;
-  gboolean all_series; /* all of the series' labels are wanted */
+  gboolean all_series;    /* all of the series' labels are wanted */
+  gboolean mark_captures; /* samples get PYRO_CAPTURE_LABEL, "TIME:DURATION" of
+                             their capture in nanoseconds */
 
   /*< private >*/
   gchar *format_text;
@@ -47,6 +49,8 @@ typedef struct {
   gchar **rest;
   gint max_size_mib;
 } PyroOptions;
+
+#define PYRO_CAPTURE_LABEL "(capture)"
 
 /* What a command adds to them. */
 typedef struct {

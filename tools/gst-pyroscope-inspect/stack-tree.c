@@ -82,7 +82,8 @@ child_of (PyroStackTree *tree, guint parent, guint name)
   return GPOINTER_TO_UINT (index);
 }
 
-static void
+/* The index of the node at which it ends. */
+static guint
 add_sample (Builder *builder, const PyroSample *sample, gint64 value,
             const gchar *const *roots, GArray *stack)
 {
@@ -104,6 +105,7 @@ add_sample (Builder *builder, const PyroSample *sample, gint64 value,
   node_at (builder->tree, at)->ended = TRUE;
   node_at (builder->tree, at)->self
       = pyro_saturated_add (node_at (builder->tree, at)->self, value);
+  return at;
 }
 
 /* A child has a larger index than its parent. */
@@ -154,7 +156,7 @@ sort_children (PyroStackTree *tree)
 
 PyroStackTree *
 pyro_stack_tree_new (const PyroProfile *profile, guint type,
-                     const gchar *const *roots)
+                     const gchar *const *roots, guint *leaves)
 {
   PyroStackTree *tree = g_new0 (PyroStackTree, 1);
   Builder builder = { tree };
@@ -172,9 +174,13 @@ pyro_stack_tree_new (const PyroProfile *profile, guint type,
   for (i = 0; i < builder.frames->names->len; i++)
     builder.frame_names[i] = name_number (
         &builder, pyro_text_printable (builder.frames->names->pdata[i]));
-  for (i = 0; i < profile->n_samples; i++)
-    add_sample (&builder, &profile->samples[i],
-                profile->samples[i].values[type], roots, stack);
+  for (i = 0; i < profile->n_samples; i++) {
+    guint leaf = add_sample (&builder, &profile->samples[i],
+                             profile->samples[i].values[type], roots, stack);
+
+    if (leaves != NULL)
+      leaves[i] = leaf;
+  }
   g_hash_table_unref (builder.names);
   pyro_frame_index_free (builder.frames);
   g_free (builder.frame_names);

@@ -27,9 +27,10 @@ typedef struct {
 } PyroStackTree;
 
 /* ROOTS: keys of labels (NULL-terminated, or NULL) whose values go below each
- * stack as if they were its first callers. */
+ * stack as if they were its first callers. LEAVES: gets the index of the node
+ * at which each sample's stack ends, or NULL. */
 PyroStackTree *pyro_stack_tree_new (const PyroProfile *profile, guint type,
-                                    const gchar *const *roots);
+                                    const gchar *const *roots, guint *leaves);
 void pyro_stack_tree_free (PyroStackTree *tree);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (PyroStackTree, pyro_stack_tree_free)
 

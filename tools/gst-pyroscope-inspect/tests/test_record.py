@@ -82,6 +82,26 @@ class Runs(Case):
         folder, = self.folder.glob("gst-launch-1.0-*.pyroscope")
         self.assertEqual(len(self.processes(folder.name)), 1)
 
+    def test_a_report_is_beside_the_captures_and_can_be_opened(self):
+        opener = self.folder / "bin" / "xdg-open"
+        opener.parent.mkdir()
+        opener.write_text(f'#!/bin/sh\necho "$1" >{self.folder}/opened\n')
+        opener.chmod(0o755)
+        path = f"{opener.parent}:{self.environment['PATH']}"
+        self.record("-o", "out", "--open", "--", *pipeline(50),
+                    env={"PATH": path})
+        report = self.folder / "out" / "report.html"
+        if "there is no report" in self.err:
+            self.skipTest("built without the report")
+        self.assertIn(f"flame graphs: {report}\n", self.err)
+        self.assertIn("videotestsrc", report.read_text()[-200_000:])
+        for _ in range(100):
+            if (self.folder / "opened").exists():
+                break
+            time.sleep(0.1)
+        self.assertEqual((self.folder / "opened").read_text().strip(),
+                         str(report))
+
     def test_the_rate_is_the_one_that_is_asked_for(self):
         self.record("-o", "out", "--rate", 700, "--", *pipeline(50))
         self.assertIn("sampler.rate=700",
