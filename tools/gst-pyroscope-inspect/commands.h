@@ -25,6 +25,8 @@ int pyro_cmd_convert (int argc, char **argv);
 int pyro_cmd_merge (int argc, char **argv);
 /* 0: the server has taken all. */
 int pyro_cmd_push (int argc, char **argv);
+/* 3 where a rule of --fail-on is broken. */
+int pyro_cmd_diff (int argc, char **argv);
 int pyro_cmd_report (int argc, char **argv);
 /* Whether the tool was built with what report needs. */
 gboolean pyro_report_is_built (void);

@@ -21,6 +21,7 @@ static const Command commands[] = {
     "what was profiled, when, for how long, and how well" },
   { "top", pyro_cmd_top,
     "the most expensive functions, elements, threads, mappings, labels" },
+  { "diff", pyro_cmd_diff, "what has changed between two profiles" },
   { "report", pyro_cmd_report, "flame graphs in one HTML file" },
   { "flamegraph", pyro_cmd_report, "the same" },
   { "tree", pyro_cmd_tree, "functions with their callers and callees" },

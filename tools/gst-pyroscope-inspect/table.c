@@ -8,6 +8,7 @@
 #include "inspect-error.h"
 #include "label-names.h"
 #include "profile/saturated.h"
+#include "sampling-noise.h"
 
 /* Between the values of a group's labels; no printable text has it. */
 #define SEPARATOR "\n"
@@ -20,6 +21,7 @@ typedef struct {
   PyroFrameIndex *frames;
   GHashTable *groups; /* values of the labels → Group */
   GArray *stack;      /* of the sample that is being added */
+  PyroSamplingNoise noise;
 } Sums;
 
 /* The rows of samples with the same values of the labels among the keys. */
@@ -96,18 +98,21 @@ get_row (Sums *sums, Group *group, guint number, const gchar *name)
 
 /* A sample counts once for a row, however often it recurs in the stack. */
 static void
-add_cum (PyroTableRow *row, gint64 value, gsize sample_number)
+add_cum (PyroTableRow *row, gint64 value, gdouble variance, gsize sample_number)
 {
   if (row->seen == sample_number)
     return;
+  row->cum_variance += variance;
   row->seen = sample_number;
   row->cum = pyro_saturated_add (row->cum, value);
 }
 
 static void
-add_sample (Sums *sums, Group *group, const PyroSample *sample, gint64 value,
+add_sample (Sums *sums, Group *group, const PyroSample *sample, guint type,
             gsize number)
 {
+  gint64 value = sample->values[type];
+  gdouble variance = pyro_sampling_noise_variance (&sums->noise, sample, type);
   PyroTableRow *leaf = NULL;
   guint i;
 
@@ -120,13 +125,14 @@ add_sample (Sums *sums, Group *group, const PyroSample *sample, gint64 value,
 
     if (leaf == NULL)
       leaf = row;
-    add_cum (row, value, number);
+    add_cum (row, value, variance, number);
   }
   if (leaf == NULL) {
     leaf = get_row (sums, group, G_MAXUINT, PYRO_NO_STACK);
-    add_cum (leaf, value, number);
+    add_cum (leaf, value, variance, number);
   }
   leaf->flat = pyro_saturated_add (leaf->flat, value);
+  leaf->flat_variance += variance;
 }
 
 static gint
@@ -169,6 +175,8 @@ pyro_table_new (const PyroProfile *profile, guint type,
   Group *only = NULL;
   gsize i;
 
+  sums.noise = pyro_sampling_noise_of (profile, type);
+  sums.table->noise_is_known = sums.noise.is_known;
   sums.table->rows = g_ptr_array_new_with_free_func (row_free);
   for (i = 0; keys[i] != NULL; i++) {
     if (pyro_frame_kind_parse (keys[i], &kind)) {
@@ -185,7 +193,7 @@ pyro_table_new (const PyroProfile *profile, guint type,
 
     if (keys[1] == NULL && sums.stack_key == 0)
       only = group;
-    add_sample (&sums, group, sample, sample->values[type], i + 1);
+    add_sample (&sums, group, sample, type, i + 1);
   }
   g_hash_table_unref (sums.groups);
   g_array_unref (sums.stack);

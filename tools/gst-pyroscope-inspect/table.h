@@ -12,10 +12,12 @@
 G_BEGIN_DECLS
 
 typedef struct {
-  gchar *name;   /* the parts, ", " between them */
-  gchar **parts; /* one for each key */
-  gint64 flat;   /* of samples whose leaf it is */
-  gint64 cum;    /* of samples in whose stack it is, once for each */
+  gchar *name;           /* the parts, ", " between them */
+  gchar **parts;         /* one for each key */
+  gint64 flat;           /* of samples whose leaf it is */
+  gint64 cum;            /* of samples in whose stack it is, once for each */
+  gdouble flat_variance; /* of the sampling; see sampling-noise.h */
+  gdouble cum_variance;
 
   /*< private >*/
   gsize seen; /* number of the last sample that counted for cum */
@@ -29,6 +31,7 @@ typedef enum {
 
 typedef struct {
   GPtrArray *rows; /* PyroTableRow, the largest first */
+  gboolean noise_is_known;
 } PyroTable;
 
 /* KEYS: NULL-terminated, each "function", "line", "mapping" or the key of a
