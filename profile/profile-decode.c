@@ -10,6 +10,7 @@
 #include "profile/arena.h"
 #include "profile/gzip.h"
 #include "profile/id-map.h"
+#include "profile/profile-time.h"
 #include "profile/profile.pb-c.h"
 
 typedef Perftools__Profiles__Profile ProfileMessage;
@@ -446,6 +447,13 @@ pyro_profile_decode (GBytes *bytes, const PyroProfileLimits *limits,
     return NULL;
   }
 
+  if (pyro_profile_is_several (bytes)) {
+    g_set_error_literal (
+        error, PYRO_PROFILE_ERROR, PYRO_PROFILE_ERROR_INVALID,
+        "is several profiles one after the other, which cannot "
+        "be told apart");
+    return NULL;
+  }
   message_arena = pyro_arena_new (limits->max_memory);
   message = unpack (message_arena, bytes, error);
   if (message == NULL)

@@ -2,6 +2,7 @@
 /* A walk over the top-level fields of the message, which skips all but two.
  * Wire format: https://protobuf.dev/programming-guides/encoding/ */
 #include "profile/gzip.h"
+#include "profile/profile-time.h"
 #include "profile/profile.h"
 
 #define FIELD_TIME_NANOS 9
@@ -61,6 +62,24 @@ read_field (Cursor *cursor, guint64 *field, guint64 *value)
   default:
     return FALSE;
   }
+}
+
+gboolean
+pyro_profile_is_several (GBytes *bytes)
+{
+  guint64 field, value;
+  guint n_times = 0;
+  gsize size;
+  Cursor cursor = { 0 };
+
+  cursor.at = g_bytes_get_data (bytes, &size);
+  cursor.end = cursor.at + size;
+  while (n_times < 2 && cursor.at < cursor.end
+         && read_field (&cursor, &field, &value)) {
+    if (field == FIELD_TIME_NANOS && value != 0)
+      n_times++;
+  }
+  return n_times > 1;
 }
 
 gboolean

@@ -92,11 +92,6 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (PyroProfile, pyro_profile_free)
  * (transfer full) */
 GBytes *pyro_profile_encode (const PyroProfile *profile);
 
-/* Start and length of the profile in BYTES (see PyroProfile), which are found
- * without decoding the rest. FALSE where they are no profile. */
-gboolean pyro_profile_peek_time (GBytes *bytes, gsize max_size, gint64 *time_ns,
-                                 gint64 *duration_ns);
-
 /* Gives the label KEY, VALUE to all samples that do not have a label KEY, as
  * long as there is memory within the profile's limits. Copies both. */
 void pyro_profile_add_label (PyroProfile *profile, const gchar *key,

@@ -13,6 +13,7 @@
 #include "mixture.h"
 #include "profile/profile-comments.h"
 #include "profile/profile-merge.h"
+#include "profile/profile-time.h"
 #include "profile/saturated.h"
 
 #define STANDARD_INPUT "-"

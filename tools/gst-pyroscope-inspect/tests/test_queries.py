@@ -272,6 +272,11 @@ class Sums(Query):
             path.write_bytes(content)
             self.refused("top", path, message=f"a.pb: .*{message}")
 
+    def test_profiles_one_after_the_other_are_not_taken_for_one(self):
+        path = self.folder / "a.pb"
+        path.write_bytes(demo().encode() + demo(START + 10).encode())
+        self.refused("top", path, message="several profiles one after")
+
 
 class Callers(Query):
     def test_peek_shows_callers_and_callees(self):
