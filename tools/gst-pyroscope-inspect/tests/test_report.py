@@ -10,6 +10,7 @@ import os
 import pathlib
 import random
 import re
+import subprocess
 import sys
 import time
 import unittest
@@ -21,6 +22,13 @@ from test_command_line import MS, TOOL, Case, demo
 
 START = 1_700_000_000
 SCREENSHOTS = os.environ.get("REPORT_SCREENSHOTS")
+
+
+def setUpModule():
+    result = subprocess.run([TOOL, "report", "-o", os.devnull, os.devnull],
+                            capture_output=True, check=False, text=True)
+    if "built without the report" in result.stderr:
+        raise unittest.SkipTest(result.stderr.strip())
 
 
 class Written(Case):
