@@ -56,34 +56,59 @@ pyro_clock_real (void)
 /* One thread waits, others wake it up: a wake-up that comes before the wait is
  * not lost. Zero to begin with. */
 typedef struct {
-  guint32 pending;
+  guint32 pending; /* PyroWokenBy */
 } PyroWakeup;
+
+typedef enum {
+  PYRO_WOKEN_BY_TIME,
+  PYRO_WOKEN_BY_SEND,
+  PYRO_WOKEN_BY_HINT, /* and by nothing else */
+} PyroWokenBy;
 
 /* Async-signal-safe. */
 static inline void
 pyro_wakeup_send (PyroWakeup *wakeup)
 {
-  if (__atomic_exchange_n (&wakeup->pending, 1, __ATOMIC_ACQ_REL) == 0)
+  if (__atomic_exchange_n (&wakeup->pending, PYRO_WOKEN_BY_SEND,
+                           __ATOMIC_ACQ_REL)
+      == PYRO_WOKEN_BY_TIME)
+    pyro_raw_syscall (SYS_futex, (long)&wakeup->pending, FUTEX_WAKE_PRIVATE, 1,
+                      0, 0, 0);
+}
+
+/* The same for what is worth less than a whole turn of the one that waits. */
+static inline void
+pyro_wakeup_hint (PyroWakeup *wakeup)
+{
+  guint32 pending = PYRO_WOKEN_BY_TIME;
+
+  if (__atomic_compare_exchange_n (&wakeup->pending, &pending,
+                                   PYRO_WOKEN_BY_HINT, FALSE, __ATOMIC_ACQ_REL,
+                                   __ATOMIC_RELAXED))
     pyro_raw_syscall (SYS_futex, (long)&wakeup->pending, FUTEX_WAKE_PRIVATE, 1,
                       0, 0, 0);
 }
 
 /* Waits for TIMEOUT microseconds at most, by the kernel's clock. */
-static inline void
+static inline PyroWokenBy
 pyro_wakeup_wait (PyroWakeup *wakeup, gint64 timeout)
 {
   gint64 end = pyro_clock_monotonic () + timeout;
+  guint32 by;
 
-  while (__atomic_exchange_n (&wakeup->pending, 0, __ATOMIC_ACQ_REL) == 0) {
+  while ((by = __atomic_exchange_n (&wakeup->pending, PYRO_WOKEN_BY_TIME,
+                                    __ATOMIC_ACQ_REL))
+         == PYRO_WOKEN_BY_TIME) {
     gint64 left = end - pyro_clock_monotonic ();
     struct timespec ts = { .tv_sec = (time_t)(left / G_USEC_PER_SEC),
                            .tv_nsec = left % G_USEC_PER_SEC * 1000 };
 
     if (left <= 0)
-      return;
+      break;
     pyro_raw_syscall (SYS_futex, (long)&wakeup->pending, FUTEX_WAIT_PRIVATE, 0,
                       (long)&ts, 0, 0);
   }
+  return (PyroWokenBy)by;
 }
 
 G_END_DECLS

@@ -17,6 +17,7 @@
 #include "kernel-clock.h"
 #include "log.h"
 #include "own-thread.h"
+#include "sampling/announcement.h"
 #include "sampling/control-block.h"
 #include "sampling/cpu-timer.h"
 #include "sampling/handler.h"
@@ -42,6 +43,14 @@
 /* While no thread uses the CPU. */
 #define IDLE_TICK_US 100000
 #define IDLE_AFTER_TICKS 25
+/* While that goes on. Threads that execute elements announce themselves, and
+ * rings hold half a second. */
+#define LONG_IDLE_TICK_US 200000
+#define LONG_IDLE_AFTER_TICKS (2 * IDLE_AFTER_TICKS)
+/* Threads that announce themselves are armed at once, as long as that takes one
+ * part in so many of all time. What was not spent may be spent at once. */
+#define MEET_TIME_BY_COST 20
+#define MEET_SAVED_US 500000
 /* How often our signal is looked after; more seldom while it does not last. */
 #define MIN_SIGNAL_CHECK_US 50000
 #define MAX_SIGNAL_CHECK_US 1600000
@@ -107,6 +116,7 @@ struct _PyroSession {
   gint64 signal_since;
   gint64 map_time, map_pause; /* when it was read, how long that has to do */
   gint64 map_paid;            /* until when reading it was paid for */
+  gint64 met_paid;            /* the same of meeting threads */
   guint idle_ticks, steady_ticks;
   gboolean map_is_old;
   gboolean signal_lost;
@@ -241,6 +251,14 @@ end_interval (PyroSession *session, gint64 now)
   pyro_delivery_submit (session->delivery, &delivery_job);
 }
 
+/* A sample now and then does not end the idleness, two in a second do: a
+ * hundred threads that each wake up once a second. */
+static void
+note_work (PyroSession *session)
+{
+  session->idle_ticks /= 2;
+}
+
 static void
 on_sample (const PyroThreadInfo *thread, const PyroRawSample *sample,
            gpointer data)
@@ -254,7 +272,7 @@ on_sample (const PyroThreadInfo *thread, const PyroRawSample *sample,
                                          && sample->omitted == 0,
                                      label, sample->fallback);
   label = pyro_late_owners_settle (pyro_nodes_settle (label));
-  session->idle_ticks = 0;
+  note_work (session);
   /* A thread that nobody saw come: its stack's root tells where it began. */
   if (label == 0 && sample->end == PYRO_STACK_COMPLETE)
     label = pyro_late_owners_guess (sample->pcs, sample->depth);
@@ -273,7 +291,7 @@ on_unsampled (const PyroThreadInfo *thread, PyroUnsampledReason reason,
   PyroSession *session = data;
 
   if (reason != PYRO_UNSAMPLED_OWN) {
-    session->idle_ticks = 0;
+    note_work (session);
     label = pyro_label_word_unsampled (
         pyro_late_owners_settle (pyro_nodes_settle (label)));
   }
@@ -426,18 +444,23 @@ may_refresh_map (PyroSession *session, gint64 now)
 }
 
 static void
+note_new_threads (PyroSession *session)
+{
+  /* They have new stacks. */
+  session->map_is_old = TRUE;
+  session->map_pause = MIN_MAP_PAUSE_US;
+  session->steady_ticks = session->idle_ticks = 0;
+}
+
+static void
 tick (PyroSession *session)
 {
   gint64 now = pyro_clock_monotonic ();
   guint32 epoch = pyro_unload_epoch ();
 
   pyro_interposition_tick ();
-  if (pyro_threads_update (kept.threads, now, &sink, session)) {
-    /* New threads have new stacks. */
-    session->map_is_old = TRUE;
-    session->map_pause = MIN_MAP_PAUSE_US;
-    session->steady_ticks = session->idle_ticks = 0;
-  }
+  if (pyro_threads_update (kept.threads, now, &sink, session))
+    note_new_threads (session);
   if (pyro_modules_refresh (kept.modules))
     session->map_pause = MIN_MAP_PAUSE_US;
   if (pyro_threads_drain (kept.threads, now, &sink, session))
@@ -498,17 +521,41 @@ begin (PyroSession *session)
             pyro_signal_name (session->signo), unwinder);
 }
 
+static gboolean
+meet_threads (PyroSession *session)
+{
+  gint64 begin = pyro_clock_monotonic ();
+
+  if (begin < session->met_paid
+      || !pyro_threads_meet (kept.threads, &sink, session))
+    return FALSE;
+  note_new_threads (session);
+  session->met_paid = MAX (session->met_paid, begin - MEET_SAVED_US)
+                      + MEET_TIME_BY_COST * (pyro_clock_monotonic () - begin);
+  return TRUE;
+}
+
 static void
 sleep_until_next_tick (PyroSession *session)
 {
   gint64 us = TICK_US;
+  gint64 end;
 
-  if (session->idle_ticks >= IDLE_AFTER_TICKS)
+  if (session->idle_ticks >= LONG_IDLE_AFTER_TICKS)
+    us = LONG_IDLE_TICK_US;
+  else if (session->idle_ticks >= IDLE_AFTER_TICKS)
     us = IDLE_TICK_US;
   else if (session->steady_ticks >= STEADY_AFTER_TICKS)
     us = STEADY_TICK_US;
 
-  pyro_wakeup_wait (&wakeup, us);
+  end = pyro_clock_monotonic () + us;
+  while (us > 0 && pyro_wakeup_wait (&wakeup, us) == PYRO_WOKEN_BY_HINT) {
+    gint64 now = pyro_clock_monotonic ();
+
+    if (meet_threads (session))
+      end = MIN (end, now + TICK_US);
+    us = end - now;
+  }
 }
 
 /* What others asked for since the last tick. */
@@ -549,13 +596,15 @@ collect (void *data)
   pthread_setname_np (pthread_self (), "pyro-collector");
   begin (session);
   pyro_interposition_set_collector (wake_collector);
+  pyro_announcements_set_waker (&wakeup);
   while (!__atomic_load_n (&session->stop_wanted, __ATOMIC_ACQUIRE)) {
-    session->idle_ticks++;
+    session->idle_ticks = MIN (session->idle_ticks + 1, LONG_IDLE_AFTER_TICKS);
     session->steady_ticks++;
     tick (session);
     fulfil_wishes (session);
     sleep_until_next_tick (session);
   }
+  pyro_announcements_set_waker (NULL);
   pyro_interposition_set_collector (NULL);
   tick (session);
   pyro_threads_stop (kept.threads, pyro_clock_monotonic (), &sink, session);

@@ -139,6 +139,10 @@ pyro_node_stack_adopt (PyroNodeStack *stack)
 {
   attach (stack);
   announce (stack);
+  /* A worker of an element's library may be over in a moment. Another thread
+   * may be about to block our signal, and to wait for it. */
+  if (stack->base != 0)
+    pyro_announcements_hurry ();
 }
 
 void
@@ -306,6 +310,7 @@ pyro_node_stack_renew (guint generation)
   pyro_node_stack_set_label (stack, stack->base);
   stack->generation = generation;
   announce (stack);
+  pyro_announcements_hurry ();
   return stack;
 }
 

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 static PyroAnnouncement *announced; /* lock-free stack */
+static PyroWakeup *waker;
 
 /* What of the thread's stack is certain to be there as long as it runs. The
  * main thread's grows: the memory map tells it better (and the C library would
@@ -47,6 +48,21 @@ pyro_threads_announce (PyroAnnouncement *announcement)
     announcement->next_queued = head;
   while (!__atomic_compare_exchange_n (&announced, &head, announcement, TRUE,
                                        __ATOMIC_RELEASE, __ATOMIC_RELAXED));
+}
+
+void
+pyro_announcements_set_waker (PyroWakeup *wakeup)
+{
+  __atomic_store_n (&waker, wakeup, __ATOMIC_RELEASE);
+}
+
+void
+pyro_announcements_hurry (void)
+{
+  PyroWakeup *wakeup = __atomic_load_n (&waker, __ATOMIC_ACQUIRE);
+
+  if (wakeup != NULL)
+    pyro_wakeup_hint (wakeup);
 }
 
 PyroAnnouncement *

@@ -12,6 +12,7 @@
 #include <glib.h>
 #include <sys/types.h>
 
+#include "kernel-clock.h"
 #include "label-fallback.h"
 #include "turns.h"
 
@@ -41,6 +42,13 @@ typedef struct _PyroAnnouncement {
 /* Lock-free, but for the first time, when the thread's stack is asked for. An
  * announcement that still waits is not queued twice. */
 void pyro_threads_announce (PyroAnnouncement *announcement);
+
+/* Who is woken up for threads that cannot wait for the next look; NULL: nobody.
+ * It has to be there as long as the process. */
+void pyro_announcements_set_waker (PyroWakeup *wakeup);
+
+/* The calling thread, which has announced itself, does not wait. */
+void pyro_announcements_hurry (void);
 
 /* All that wait, by next_queued; NULL: none. */
 PyroAnnouncement *pyro_announcements_take (void);

@@ -277,7 +277,10 @@ pyro_thread_check (PyroThread *thread, gint64 now, PyroTimerPlan *plan,
   if (thread->busy_ns == 0)
     return TRUE;
 
-  if (thread->armed) {
+  /* A hundred threads that wake up now and then: what they used in less than a
+   * period has nothing to be explained. */
+  if (thread->armed
+      && clock_ns - thread->looked_ns >= (gint64)thread->record.interval_ns) {
     gint64 tolerance = 3 * (gint64)thread->record.interval_ns + IN_FLIGHT_NS;
 
     /* First of all: what another thread used is not this one's. */
@@ -285,6 +288,7 @@ pyro_thread_check (PyroThread *thread, gint64 now, PyroTimerPlan *plan,
       thread->clock = before;
       return FALSE;
     }
+    thread->looked_ns = clock_ns;
     /* Before the period changes: it notes what has been told until then. */
     pyro_thread_drain (thread, now, sink, data);
     if (!pyro_thread_change_period (thread, plan, FALSE))

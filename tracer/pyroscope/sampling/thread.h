@@ -33,8 +33,9 @@ typedef struct {
   gint64 impossible_ns; /* of its steps, not yet reported */
   gint64 base_ns;       /* where the session began to count */
   gint64 told_ns;
-  gint64 clock_ns; /* at the last check */
-  gint64 busy_ns;  /* between the last two checks */
+  gint64 clock_ns;  /* at the last check */
+  gint64 busy_ns;   /* between the last two checks */
+  gint64 looked_ns; /* at the last check that looked at its timer */
 
   /* The timer: when it expires, and what had been told before that, since its
    * period is what it is. */

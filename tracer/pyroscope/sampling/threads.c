@@ -22,8 +22,11 @@
  * number has changed, and now and then for threads that came as others went.
  * It waits so many times longer than it takes, at least. */
 #define SCAN_INTERVAL_US 250000
-#define SCAN_PAUSE 2000
+#define SCAN_PAUSE 10000
 #define SCAN_PAUSE_AFTER_CHANGE 50
+/* Threads that are gone keep their rings until they are looked for: so many may
+ * wait for that where others came as they went. */
+#define MAX_GONE 16
 
 PyroThreads *
 pyro_threads_new (void)
@@ -306,9 +309,12 @@ wants_scan (PyroThreads *threads, gint64 now)
 {
   guint count = pyro_proc_count_tasks ();
   gint64 since = now - threads->scan_time;
+  gboolean is_changed
+      = count != threads->last_count
+        || (count != 0
+            && g_hash_table_size (threads->by_tid) > count + MAX_GONE);
 
-  if (count != threads->last_count
-      && since >= SCAN_PAUSE_AFTER_CHANGE * threads->scan_cost) {
+  if (is_changed && since >= SCAN_PAUSE_AFTER_CHANGE * threads->scan_cost) {
     threads->last_count = count;
     return TRUE;
   }
@@ -332,6 +338,13 @@ pyro_threads_update (PyroThreads *threads, gint64 now,
   if (checks)
     pyro_threads_check (threads, now, sink, data);
   return found;
+}
+
+gboolean
+pyro_threads_meet (PyroThreads *threads, const PyroThreadsSink *sink,
+                   gpointer data)
+{
+  return take_announcements (threads, sink, data);
 }
 
 typedef struct {
@@ -531,5 +544,6 @@ void
 pyro_threads_forget (void)
 {
   pyro_slots_forget ();
+  pyro_announcements_set_waker (NULL);
   pyro_announcements_take ();
 }

@@ -75,6 +75,11 @@ gboolean pyro_threads_have_pending (PyroThreads *threads, gint signo);
 gboolean pyro_threads_update (PyroThreads *threads, gint64 now,
                               const PyroThreadsSink *sink, gpointer data);
 
+/* Only arms the threads that have announced themselves since: what is sampled
+ * waits for the next drain. TRUE: there were new ones. */
+gboolean pyro_threads_meet (PyroThreads *threads, const PyroThreadsSink *sink,
+                            gpointer data);
+
 /* The main thread's stack, by the memory map. */
 void
 pyro_threads_set_main_stack (PyroThreads *threads, guintptr low, guintptr high);

@@ -427,6 +427,42 @@ run_adopted (gpointer data)
   return NULL;
 }
 
+static gpointer
+run_and_return (gpointer data)
+{
+  pyro_node_stack_adopt (data);
+  return NULL;
+}
+
+static gpointer
+run_renewed (gpointer data)
+{
+  begin ();
+  return NULL;
+}
+
+static void
+expect_hurry (GThreadFunc run, gpointer data, PyroWokenBy expected)
+{
+  static PyroWakeup wakeup;
+
+  pyro_announcements_set_waker (&wakeup);
+  g_thread_join (g_thread_new ("hurry", run, data));
+  pyro_announcements_set_waker (NULL);
+  g_assert_cmpint (pyro_wakeup_wait (&wakeup, 0), ==, expected);
+}
+
+static void
+test_hurry (void)
+{
+  expect_hurry (run_renewed, NULL, PYRO_WOKEN_BY_HINT);
+  expect_hurry (run_and_return, pyro_node_stack_new (GENERATION, EXACT (4)),
+                PYRO_WOKEN_BY_HINT);
+  /* Whatever the application's own thread is about to do. */
+  expect_hurry (run_and_return, pyro_node_stack_new (GENERATION, 0),
+                PYRO_WOKEN_BY_TIME);
+}
+
 static void
 test_adopted (void)
 {
@@ -723,6 +759,7 @@ main (int argc, char **argv)
   ADD ("sessions-begin-with-an-empty-stack", test_sessions);
   ADD ("time-without-a-sample-is-the-only-elements-or-nobodys", test_unsampled);
   ADD ("a-thread-adopts-the-stack-that-its-creator-made", test_adopted);
+  ADD ("threads-of-elements-are-looked-at-at-once", test_hurry);
   ADD ("calls-whose-end-may-be-missing-are-in-doubt", test_doubt);
   ADD ("calls-below-that-may-have-ended-are-in-doubt-too", test_doubt_below);
   ADD ("signals-see-what-was-or-what-is", test_storm);

@@ -183,10 +183,19 @@ test_wakeup (void)
   gint64 begin = pyro_clock_monotonic ();
   pthread_t thread;
 
-  pyro_wakeup_wait (&wakeup, 30000);
+  g_assert_cmpint (pyro_wakeup_wait (&wakeup, 30000), ==, PYRO_WOKEN_BY_TIME);
   g_assert_cmpint (pyro_clock_monotonic () - begin, >=, 30000);
+  pyro_wakeup_hint (&wakeup);
+  g_assert_cmpint (pyro_wakeup_wait (&wakeup, 60 * G_USEC_PER_SEC), ==,
+                   PYRO_WOKEN_BY_HINT);
   pyro_wakeup_send (&wakeup);
-  pyro_wakeup_wait (&wakeup, 60 * G_USEC_PER_SEC);
+  pyro_wakeup_hint (&wakeup);
+  g_assert_cmpint (pyro_wakeup_wait (&wakeup, 60 * G_USEC_PER_SEC), ==,
+                   PYRO_WOKEN_BY_SEND);
+  pyro_wakeup_hint (&wakeup);
+  pyro_wakeup_send (&wakeup);
+  g_assert_cmpint (pyro_wakeup_wait (&wakeup, 60 * G_USEC_PER_SEC), ==,
+                   PYRO_WOKEN_BY_SEND);
   g_assert_cmpint (pthread_create (&thread, NULL, send_soon, &wakeup), ==, 0);
   pyro_wakeup_wait (&wakeup, 60 * G_USEC_PER_SEC);
   pthread_join (thread, NULL);
