@@ -45,6 +45,9 @@
 /* names (of elements, threads, functions, files) that were cut because a server
  * takes no longer ones */
 #define PYRO_COMMENT_NAMES_CUT PYRO_COMMENT_STATS "names.cut"
+/* What became of profiles since the one before this one was made, each for its
+ * own count: "stats.delivery.sent=1", "…lost=2". */
+#define PYRO_COMMENT_DELIVERY PYRO_COMMENT_STATS "delivery."
 
 /* locations (distinct addresses) whose names were not looked for, because the
  * time for that was over when the profiler stopped */

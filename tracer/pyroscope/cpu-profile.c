@@ -2,6 +2,7 @@
 
 #include "cpu-profile.h"
 
+#include "accounting.h"
 #include "attribution/nodes.h"
 #include "delivery/series.h"
 #include "frame-order.h"
@@ -481,7 +482,9 @@ add_comments (Encoding *encoding, const PyroAggregate *aggregate, guint rate,
 GBytes *
 pyro_cpu_encoder_encode (PyroCpuEncoder *encoder,
                          const PyroAggregate *aggregate, guint rate,
-                         const gchar *signal_name)
+                         const gchar *signal_name,
+                         const PyroDeliveryStats *before,
+                         const PyroDeliveryStats *now)
 {
   static const PyroValueType types[]
       = { { "samples", "count" }, { "cpu", "nanoseconds" } };
@@ -528,6 +531,7 @@ pyro_cpu_encoder_encode (PyroCpuEncoder *encoder,
   while (g_hash_table_iter_next (&iter, &key, NULL))
     add_entry (&encoding, key);
   add_comments (&encoding, aggregate, rate, signal_name);
+  pyro_accounting_add_comments (builder, before, now);
 
   bytes = pyro_profile_builder_encode (builder);
   pyro_label_sets_clear (&encoding.sets);

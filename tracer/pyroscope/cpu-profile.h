@@ -8,6 +8,7 @@
 #pragma once
 
 #include "aggregate.h"
+#include "delivery/delivery.h"
 #include "settings.h"
 
 G_BEGIN_DECLS
@@ -29,9 +30,12 @@ void pyro_cpu_encoder_unref (PyroCpuEncoder *encoder);
 void pyro_cpu_encoder_limit_names (PyroCpuEncoder *encoder, gint64 until);
 
 /* The pprof message, or NULL for an interval without samples. RATE (Hz) is
- * that of the interval, SIGNAL_NAME drove it. (transfer full) */
+ * that of the interval, SIGNAL_NAME drove it; what the delivery did between
+ * BEFORE and NOW is in the comments. (transfer full) */
 GBytes *pyro_cpu_encoder_encode (PyroCpuEncoder *encoder,
                                  const PyroAggregate *aggregate, guint rate,
-                                 const gchar *signal_name);
+                                 const gchar *signal_name,
+                                 const PyroDeliveryStats *before,
+                                 const PyroDeliveryStats *now);
 
 G_END_DECLS

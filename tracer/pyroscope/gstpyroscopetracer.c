@@ -26,6 +26,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "accounting.h"
 #include "at-exit.h"
 #include "attribution/hooks.h"
 #include "delivery/delivery.h"
@@ -42,6 +43,7 @@
 enum {
   PROP_0,
   PROP_PARAMS,
+  PROP_STATS,
   PROP_SETTINGS, /* the first of the table's */
 };
 
@@ -168,6 +170,7 @@ static __thread gboolean is_stopping
 static void
 finish (PyroSession *session)
 {
+  g_autofree gchar *description = NULL;
   PyroSessionStats stats;
 
   if (session == NULL)
@@ -176,24 +179,8 @@ finish (PyroSession *session)
   pyro_session_stop (session, &stats);
   is_stopping = FALSE;
   g_atomic_int_add (&profiler.n_stopping, -1);
-  GST_CAT_INFO (
-      pyro_debug,
-      "stopped: %" G_GUINT64_FORMAT " samples in %" G_GUINT64_FORMAT
-      " intervals, %" G_GUINT64_FORMAT " dropped, %" G_GUINT64_FORMAT
-      " truncated, %" G_GUINT64_FORMAT
-      " ns that clocks cannot have counted; profiles: %" G_GUINT64_FORMAT
-      " pushed (%" G_GUINT64_FORMAT " in parts, %" G_GUINT64_FORMAT
-      " requests sent again), %" G_GUINT64_FORMAT " refused, %" G_GUINT64_FORMAT
-      " dropped for size or age, %" G_GUINT64_FORMAT " lost, %" G_GUINT64_FORMAT
-      " kept in the spool, %" G_GUINT64_FORMAT
-      " sent by another process; %" G_GUINT64_FORMAT
-      " captured, %" G_GUINT64_FORMAT " not written",
-      stats.samples, stats.intervals, stats.dropped, stats.truncated,
-      stats.impossible_ns, stats.delivery.pushed, stats.delivery.split,
-      stats.delivery.sent_again, stats.delivery.failed, stats.delivery.dropped,
-      stats.delivery.discarded, stats.delivery.spooled,
-      stats.delivery.elsewhere, stats.delivery.captured,
-      stats.delivery.write_failed);
+  description = pyro_accounting_describe (&stats);
+  GST_CAT_INFO (pyro_debug, "stopped: %s", description);
 }
 
 /* The process ends. An exit() in a signal handler may have interrupted whoever
@@ -393,6 +380,21 @@ gst_pyroscope_tracer_flush (GstPyroscopeTracer *self)
   unlock ();
 }
 
+/* NULL: nothing is being sampled. (transfer full) */
+static GstStructure *
+get_stats (GstPyroscopeTracer *self)
+{
+  PyroSessionStats stats = { 0 };
+  gboolean is_running;
+
+  lock ();
+  is_running = profiler.owner == self && profiler.session != NULL;
+  if (is_running)
+    pyro_session_get_stats (profiler.session, &stats);
+  unlock ();
+  return is_running ? pyro_accounting_to_structure (&stats) : NULL;
+}
+
 /* GObject */
 
 static void
@@ -428,6 +430,10 @@ gst_pyroscope_tracer_get_property (GObject *object, guint id, GValue *value,
 
   if (id == PROP_PARAMS) {
     g_value_set_string (value, NULL);
+    return;
+  }
+  if (id == PROP_STATS) {
+    g_value_take_boxed (value, get_stats (self));
     return;
   }
   lock ();
@@ -524,6 +530,17 @@ gst_pyroscope_tracer_class_init (GstPyroscopeTracerClass *klass)
   /* What the parent class keeps, anybody may read as long as the process
    * lives. */
   g_object_class_override_property (object_class, PROP_PARAMS, "params");
+  /**
+   * GstPyroscopeTracer:stats:
+   *
+   * What became of the samples and profiles of the intervals that have ended,
+   * as counters (uint64); NULL where nothing is being sampled.
+   */
+  g_object_class_install_property (
+      object_class, PROP_STATS,
+      g_param_spec_boxed (
+          "stats", "Statistics", "What became of samples and profiles so far",
+          GST_TYPE_STRUCTURE, G_PARAM_READABLE | G_PARAM_STATIC_STRINGS));
   pyro_settings_install_properties (object_class, PROP_SETTINGS);
 
   /**
@@ -545,7 +562,7 @@ gst_pyroscope_tracer_class_init (GstPyroscopeTracerClass *klass)
    * GstPyroscopeTracer::flush:
    *
    * Ends the running interval, so that its profile is delivered now. Does not
-   * wait for the delivery.
+   * wait for the delivery; the property "stats" says what became of it.
    */
   signals[SIGNAL_FLUSH]
       = add_action ("flush", G_CALLBACK (gst_pyroscope_tracer_flush));

@@ -123,6 +123,8 @@ struct _PyroSession {
   GHashTable *blocking;      /* ids, of the interval */
   gboolean blocked_reported; /* once a session */
   gboolean refusal_reported; /* the same */
+
+  GMutex stats_lock; /* nothing is waited for with it */
   PyroSessionStats stats;
 };
 
@@ -136,12 +138,13 @@ typedef struct {
 } Job;
 
 static GBytes *
-job_encode (gpointer data)
+job_encode (gpointer data, const PyroDeliveryStats *before,
+            const PyroDeliveryStats *now)
 {
   Job *job = data;
 
   return pyro_cpu_encoder_encode (job->encoder, job->aggregate, job->rate,
-                                  job->signal_name);
+                                  job->signal_name, before, now);
 }
 
 static void
@@ -226,13 +229,15 @@ end_interval (PyroSession *session, gint64 now)
   }
 
   aggregate->duration_ns = (now - aggregate->monotonic_us) * 1000;
+  g_mutex_lock (&session->stats_lock);
   session->stats.intervals++;
   session->stats.samples += stats->samples;
   session->stats.dropped += stats->dropped;
   session->stats.impossible_ns += stats->impossible_ns;
+  session->stats.truncated += stats->samples - stats->ends[PYRO_STACK_COMPLETE];
+  g_mutex_unlock (&session->stats_lock);
   report_blocked (session, stats);
   report_refused (session, stats);
-  session->stats.truncated += stats->samples - stats->ends[PYRO_STACK_COMPLETE];
   GST_DEBUG ("interval of %" G_GINT64_FORMAT " ms: %" G_GUINT64_FORMAT
              " samples, %u stacks, %" G_GUINT64_FORMAT " dropped",
              aggregate->duration_ns / 1000000, stats->samples,
@@ -245,6 +250,7 @@ end_interval (PyroSession *session, gint64 now)
   job->signal_name = g_strdup (pyro_signal_name (session->signo));
   delivery_job.time_ns = aggregate->time_ns;
   delivery_job.duration_ns = aggregate->duration_ns;
+  delivery_job.n_samples = stats->samples;
   delivery_job.size = pyro_aggregate_get_size (aggregate);
   delivery_job.data = job;
   session->aggregate = next_aggregate (now);
@@ -623,6 +629,7 @@ session_free (PyroSession *session)
   if (session->aggregate != NULL)
     pyro_aggregate_free (session->aggregate);
   g_hash_table_unref (session->blocking);
+  g_mutex_clear (&session->stats_lock);
   pyro_cpu_encoder_unref (session->encoder);
   pyro_settings_free (session->settings);
   g_free (session);
@@ -643,6 +650,7 @@ pyro_session_new (const PyroSettings *settings, GError **error)
     return NULL;
   }
   session = g_new0 (PyroSession, 1);
+  g_mutex_init (&session->stats_lock);
   session->settings = pyro_settings_copy (settings);
   session->blocking = g_hash_table_new (NULL, NULL);
   session->encoder = pyro_cpu_encoder_new (
@@ -662,6 +670,15 @@ pyro_session_new (const PyroSettings *settings, GError **error)
   }
   pyro_delivery_start (session->delivery);
   return session;
+}
+
+void
+pyro_session_get_stats (PyroSession *session, PyroSessionStats *stats)
+{
+  g_mutex_lock (&session->stats_lock);
+  *stats = session->stats;
+  g_mutex_unlock (&session->stats_lock);
+  pyro_delivery_get_stats (session->delivery, &stats->delivery);
 }
 
 void

@@ -18,7 +18,7 @@ typedef struct _PyroSession PyroSession;
 /* What a session did, for the line at its end. */
 typedef struct {
   guint64 samples;
-  guint64 dropped;
+  guint64 dropped; /* by full rings */
   guint64 truncated;
   guint64 impossible_ns; /* left out: clocks cannot have counted it */
   guint64 intervals;
@@ -28,6 +28,9 @@ typedef struct {
 /* Starts the collector. SETTINGS are copied. NULL and ERROR where its thread
  * cannot be made. */
 PyroSession *pyro_session_new (const PyroSettings *settings, GError **error);
+
+/* Of the intervals that have ended so far, and of their profiles. */
+void pyro_session_get_stats (PyroSession *session, PyroSessionStats *stats);
 
 /* Ends the interval now. */
 void pyro_session_flush (PyroSession *session);

@@ -61,11 +61,13 @@ struct _PyroDelivery {
   gboolean told_no_thread;
   Worker encoder_thread, files_thread, sender_thread;
   guint64 discarded; /* before they were encoded */
+  guint64 samples_lost;
   guint64 no_profile;
 
   /* The encoder's own. */
   GArray *series;
-  GRand *random; /* GLib's is the same in all children of fork() */
+  PyroDeliveryStats reported; /* when the last profile was encoded */
+  GRand *random;              /* GLib's is the same in all children of fork() */
 };
 
 /* ------------------------------------------------------------ the queue -- */
@@ -88,6 +90,14 @@ pop_locked (PyroDelivery *self)
   return job;
 }
 
+/* With the lock. */
+static void
+count_lost_locked (PyroDelivery *self, const PyroDeliveryJob *job)
+{
+  self->discarded++;
+  self->samples_lost += job->n_samples;
+}
+
 static PyroDeliveryJob *
 pop_job (PyroDelivery *self)
 {
@@ -97,7 +107,7 @@ pop_job (PyroDelivery *self)
   job = pop_locked (self);
   while (job != NULL && self->stopping
          && pyro_clock_monotonic () >= self->stop_time) {
-    self->discarded++;
+    count_lost_locked (self, job);
     g_mutex_unlock (&self->lock);
     job_free (job);
     g_mutex_lock (&self->lock);
@@ -142,12 +152,15 @@ encode (PyroDelivery *self, PyroDeliveryJob *job)
 {
   g_autoptr (GBytes) pprof = NULL;
   g_autoptr (GBytes) compressed = NULL;
+  PyroDeliveryStats now;
 
   if (!self->captures && self->sender == NULL)
     return;
-  pprof = job->encode (job->data);
+  pyro_delivery_get_stats (self, &now);
+  pprof = job->encode (job->data, &self->reported, &now);
   if (pprof == NULL)
     return;
+  self->reported = now;
   compressed = pyro_gzip (pprof);
   if (self->captures)
     pyro_store_put_capture (self->store, job->time_ns, compressed);
@@ -346,8 +359,10 @@ pyro_delivery_submit (PyroDelivery *self, const PyroDeliveryJob *job)
   while (
       is_overfull (self)
       || (!self->encoder_thread.is_there && !g_queue_is_empty (&self->jobs))) {
-    g_ptr_array_add (discarded, pop_locked (self));
-    self->discarded++;
+    PyroDeliveryJob *oldest = pop_locked (self);
+
+    count_lost_locked (self, oldest);
+    g_ptr_array_add (discarded, oldest);
   }
   g_cond_signal (&self->wake);
   g_mutex_unlock (&self->lock);
@@ -370,6 +385,7 @@ get_stats_locked (PyroDelivery *self, PyroDeliveryStats *stats)
     .failed = http[PYRO_FATE_REFUSED] + self->no_profile,
     .dropped = http[PYRO_FATE_DROPPED],
     .discarded = http[PYRO_FATE_LOST] + self->discarded,
+    .samples_lost = self->samples_lost,
     .spooled = http[PYRO_FATE_KEPT],
     .elsewhere = http[PYRO_FATE_ELSEWHERE],
     .sent_again = store.sent_again,
@@ -431,7 +447,10 @@ pyro_delivery_stop (PyroDelivery *self, gint64 deadline,
     if (stats != NULL) {
       g_mutex_lock (&self->lock);
       get_stats_locked (self, stats);
-      stats->discarded += g_queue_get_length (&self->jobs);
+      for (GList *l = self->jobs.head; l != NULL; l = l->next) {
+        stats->discarded++;
+        stats->samples_lost += ((PyroDeliveryJob *)l->data)->n_samples;
+      }
       g_mutex_unlock (&self->lock);
     }
     pyro_log_user (GST_LEVEL_WARNING,

@@ -18,21 +18,6 @@ G_BEGIN_DECLS
 
 typedef struct _PyroDelivery PyroDelivery;
 
-/* One interval of one profile type. The collector makes it, the delivery
- * thread encodes it: symbols are read there, not on the collector. */
-typedef struct {
-  gint64 time_ns;            /* UNIX time of the interval's start */
-  gint64 duration_ns;        /* its length */
-  const gchar *profile_name; /* static: "process_cpu", the series' __name__ */
-  gsize size;                /* bytes of memory that DATA takes, about */
-  gpointer data;
-  /* Returns the pprof message, not compressed (transfer full), or NULL where
-   * there is nothing to send. Called once at most, on the delivery thread. */
-  GBytes *(*encode) (gpointer data);
-  /* Called once, on any thread. */
-  void (*destroy) (gpointer data);
-} PyroDeliveryJob;
-
 /* Profiles, unless it says otherwise. */
 typedef struct {
   guint64 captured;     /* capture files written */
@@ -42,12 +27,32 @@ typedef struct {
   guint64 dropped;      /* left the store for its bounds, of bytes or age */
   guint64 discarded;    /* lost: the encoder was behind, a thread could not be
                          * made, the stop's time was over */
+  guint64 samples_lost; /* samples of those that were not even encoded */
   guint64 spooled;      /* wait in spool-dir at the end, for another process */
   guint64 elsewhere;    /* another process has taken them from spool-dir */
   guint64 sent_again;   /* requests that repeated an earlier one */
   guint64 split;        /* sent in parts */
   guint64 found;        /* requests of earlier processes, in spool-dir */
 } PyroDeliveryStats;
+
+/* One interval of one profile type. The collector makes it, the delivery
+ * thread encodes it: symbols are read there, not on the collector. */
+typedef struct {
+  gint64 time_ns;            /* UNIX time of the interval's start */
+  gint64 duration_ns;        /* its length */
+  const gchar *profile_name; /* static: "process_cpu", the series' __name__ */
+  gsize size;                /* bytes of memory that DATA takes, about */
+  guint64 n_samples;         /* that were taken */
+  gpointer data;
+  /* Returns the pprof message, not compressed (transfer full), or NULL where
+   * there is nothing to send. BEFORE: what had become of profiles when the last
+   * one was encoded; NOW: until now. Called once at most, on the delivery
+   * thread. */
+  GBytes *(*encode) (gpointer data, const PyroDeliveryStats *before,
+                     const PyroDeliveryStats *now);
+  /* Called once, on any thread. */
+  void (*destroy) (gpointer data);
+} PyroDeliveryJob;
 
 /* SETTINGS is read here, and not afterwards; a wrong server-url is reported. */
 PyroDelivery *pyro_delivery_new (const PyroSettings *settings);

@@ -54,6 +54,16 @@ pyro_profiled_emit (const gchar *action)
   g_signal_emit_by_name (tracer, action);
 }
 
+GstStructure *
+pyro_profiled_stats (void)
+{
+  g_autoptr (GObject) tracer = pyro_profiled_tracer ();
+  GstStructure *stats = NULL;
+
+  g_object_get (tracer, "stats", &stats, NULL);
+  return stats;
+}
+
 void
 pyro_profiled_begin (void)
 {

@@ -33,6 +33,9 @@ PyroCaptured *pyro_profiled_end (void);
 /* The tracer that has the profiler. (transfer full) */
 GObject *pyro_profiled_tracer (void);
 
+/* Its property "stats", or NULL. (transfer full) */
+GstStructure *pyro_profiled_stats (void);
+
 /* Its action signal "start", "stop" or "flush". */
 void pyro_profiled_emit (const gchar *action);
 

@@ -104,6 +104,48 @@ GST_START_TEST (flush_delivers_while_it_goes_on)
 }
 GST_END_TEST
 
+static guint64
+count_of (GstStructure *stats, const gchar *name)
+{
+  guint64 n;
+
+  fail_unless (gst_structure_get_uint64 (stats, name, &n), "%s", name);
+  return n;
+}
+
+GST_START_TEST (stats_are_what_became_of_samples_and_profiles)
+{
+  g_autoptr (GstElement) pipeline = launch_two ("counted");
+  g_autoptr (PyroCaptured) captured = NULL;
+  g_autoptr (GstStructure) stats = NULL;
+  guint64 samples;
+
+  pyro_profiled_begin ();
+  pyro_play (pipeline);
+  pyro_wait_for_cpu (pipeline, 300);
+  pyro_profiled_emit ("flush");
+  wait_for_captures (1);
+  pyro_wait_for_cpu (pipeline, 100);
+  stats = pyro_profiled_stats ();
+  pyro_profiled_emit ("flush");
+  wait_for_captures (2);
+  gst_element_set_state (pipeline, GST_STATE_NULL);
+  captured = pyro_profiled_end ();
+
+  samples = count_of (stats, "samples");
+  fail_unless (samples > 10 && count_of (stats, "intervals") >= 1);
+  fail_unless (count_of (stats, "profiles-captured") >= 1);
+  fail_unless (count_of (stats, "samples-dropped") == 0
+               && count_of (stats, "profiles-lost") == 0
+               && count_of (stats, "profiles-sent") == 0);
+  /* Profiles say it of those before them. */
+  fail_unless (
+      pyro_captured_has_comment (captured, "stats.delivery.captured", "1"));
+  pyro_profiled_emit ("stop");
+  fail_unless (pyro_profiled_stats () == NULL);
+}
+GST_END_TEST
+
 static guint
 count_captures_with_pauses (guint n, gulong us)
 {
@@ -194,6 +236,7 @@ GST_START_TEST (a_second_tracer_leaves_the_first_alone)
   g_autoptr (PyroCaptured) captured = NULL;
   GList *factories = gst_tracer_factory_get_list ();
   GObject *other = NULL;
+  GstStructure *stats = NULL;
   guint64 before, used;
 
   pyro_profiled_begin ();
@@ -209,6 +252,8 @@ GST_START_TEST (a_second_tracer_leaves_the_first_alone)
   for (guint i = 0; i < 3; i++) {
     g_signal_emit_by_name (other, "start");
     g_signal_emit_by_name (other, "flush");
+    g_object_get (other, "stats", &stats, NULL);
+    fail_unless (stats == NULL);
     g_object_set (other, "sample-rate", 1, NULL);
     pyro_wait_for_cpu (pipeline, 200);
     g_signal_emit_by_name (other, "stop");
@@ -261,6 +306,7 @@ make_suite (void)
   tcase_add_test (tcase, stop_ends_and_start_begins_again);
   tcase_add_test (tcase, a_pipeline_that_plays_already_is_known_at_once);
   tcase_add_test (tcase, flush_delivers_while_it_goes_on);
+  tcase_add_test (tcase, stats_are_what_became_of_samples_and_profiles);
   tcase_add_test (tcase, elements_that_come_and_go_do_not_end_intervals);
   tcase_add_test (tcase, pauses_end_one_interval_and_not_each);
   tcase_add_test (tcase, a_sample_rate_counts_from_now_on);

@@ -41,9 +41,10 @@ encode (PyroCpuEncoder *encoder)
 {
   PyroModule module = { 0 };
   PyroAggregate *aggregate = make_aggregate (&module);
+  const PyroDeliveryStats none = { 0 };
   g_autoptr (GError) error = NULL;
-  g_autoptr (GBytes) bytes
-      = pyro_cpu_encoder_encode (encoder, aggregate, 100, "SIGURG");
+  g_autoptr (GBytes) bytes = pyro_cpu_encoder_encode (encoder, aggregate, 100,
+                                                      "SIGURG", &none, &none);
   PyroProfile *profile = pyro_profile_decode (bytes, NULL, &error);
 
   g_assert_no_error (error);

@@ -15,12 +15,17 @@ typedef struct {
   gulong encode_us;
 } Work;
 
+PyroDeliveryStats last_before, last_now;
+
 static GBytes *
-work_encode (gpointer data)
+work_encode (gpointer data, const PyroDeliveryStats *before,
+             const PyroDeliveryStats *now)
 {
   Work *work = data;
 
   g_atomic_int_inc (&n_encoded);
+  last_before = *before;
+  last_now = *now;
   if (work->encode_us > 0)
     g_usleep (work->encode_us);
   return work->pprof ? g_bytes_ref (work->pprof) : NULL;
@@ -45,6 +50,7 @@ submit (PyroDelivery *delivery, GBytes *pprof, gulong encode_us)
                           .duration_ns = G_GINT64_CONSTANT (10000000000),
                           .profile_name = "process_cpu",
                           .size = job_size,
+                          .n_samples = 10,
                           .data = work,
                           .encode = work_encode,
                           .destroy = work_destroy };

@@ -47,4 +47,7 @@ void wait_for_stats (Fixture *f, gsize offset, guint64 n);
 gboolean stop_within (Fixture *f, gint64 ms, PyroDeliveryStats *stats);
 void fixture_clear (Fixture *f);
 
+/* What the last profile was encoded with. */
+extern PyroDeliveryStats last_before, last_now;
+
 G_END_DECLS

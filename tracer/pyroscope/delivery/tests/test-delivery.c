@@ -373,6 +373,27 @@ test_output_dir_failures (void)
   fixture_clear (&f);
 }
 
+/* Each profile is counted in one that comes later, and once. */
+static void
+test_each_profile_tells_of_those_before (void)
+{
+  guint64 captured = 0;
+  Fixture f;
+
+  fixture_init (&f);
+  with_dir (&f);
+  start (&f);
+  for (guint n = 1; n <= 5; n++) {
+    submit_small (f.delivery);
+    WAIT_FOR (&f, captured, n);
+    g_assert_cmpuint (last_before.captured, ==, captured);
+    captured = last_now.captured;
+    g_assert_cmpuint (captured, ==, n - 1);
+  }
+  g_assert_true (stop_within (&f, 5000, NULL));
+  fixture_clear (&f);
+}
+
 static void
 test_bound_of_captures (void)
 {
@@ -568,6 +589,8 @@ main (int argc, char **argv)
                    test_no_thread);
   g_test_add_func ("/delivery/a broken output-dir is one warning, then works",
                    test_output_dir_failures);
+  g_test_add_func ("/delivery/each profile reports what became of those before",
+                   test_each_profile_tells_of_those_before);
   g_test_add_func ("/delivery/captures are bounded, which is said once",
                    test_bound_of_captures);
   g_test_add_func ("/delivery/a file size limit ends nothing",

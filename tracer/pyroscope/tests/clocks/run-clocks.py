@@ -94,7 +94,7 @@ def check(profile, used, elapsed, real):
     duration = profile["duration_nanos"] / 1e9
     if not 0.4 * cpu < duration < elapsed:
         wrong.append(f"it lasts {duration} s of {elapsed} s, with {cpu} s of CPU")
-    stamp = profile["time_nanos"] / 1e9
+    stamp = int(profile["time_nanos"]) / 1e9
     if not real - 1 < stamp < real + elapsed + 1:
         wrong.append(f"it is stamped {stamp}, the process began at {real}")
     return wrong
