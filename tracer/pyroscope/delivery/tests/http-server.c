@@ -3,6 +3,7 @@
 
 #include <gio/gio.h>
 #include <string.h>
+#include <sys/socket.h>
 
 struct _HttpServer {
   GSocket *listener;
@@ -134,6 +135,7 @@ send_for_ever (Connection *c, const gchar *start, const gchar *rest,
 static void
 behave (Connection *c, const HttpReply *reply)
 {
+  static const struct linger at_once = { 1, 0 };
   gchar unused;
 
   switch (reply->behaviour) {
@@ -144,6 +146,10 @@ behave (Connection *c, const HttpReply *reply)
     g_socket_receive (c->socket, &unused, 1, c->server->end, NULL);
     break;
   case HTTP_CUT:
+    break;
+  case HTTP_RESET:
+    setsockopt (g_socket_get_fd (c->socket), SOL_SOCKET, SO_LINGER, &at_once,
+                sizeof at_once);
     break;
   case HTTP_RAW:
     send_all (c, reply->body, strlen (reply->body));

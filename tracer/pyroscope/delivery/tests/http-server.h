@@ -17,6 +17,7 @@ typedef enum {
   HTTP_ANSWER,  /* and keeps the connection; nothing else does */
   HTTP_HANG,    /* reads the request and never answers */
   HTTP_CUT,     /* reads the request and closes */
+  HTTP_RESET,   /* reads the request and resets the connection */
   HTTP_RAW,     /* sends body as it is, without a status line */
   HTTP_DRIBBLE, /* a header byte every 50 ms, for ever */
   HTTP_ENDLESS, /* 200 and a body that does not end */
