@@ -8,6 +8,8 @@
 #include "profile/saturated.h"
 #include "text.h"
 
+#define MIN_SLOTS 1024 /* a power of two */
+
 typedef struct {
   PyroStackTree *tree;
   GHashTable *names; /* text → number */
@@ -41,45 +43,50 @@ node_at (const PyroStackTree *tree, guint index)
   return &g_array_index (tree->nodes, PyroStackNode, index);
 }
 
-/* Children are found by a key of two numbers, which are the key's bytes. */
-typedef struct {
-  guint parent;
-  guint name;
-} Edge;
-
-static guint
-edge_hash (gconstpointer key)
+/* Children are found by their parent and name: slots with the indices of nodes,
+ * open addressing, at most half full. A node for each frame of a large capture
+ * costs much less that way than in a GHashTable. */
+static guint *
+find_slot (const PyroStackTree *tree, guint parent, guint name)
 {
-  const Edge *edge = key;
+  guint64 key = (guint64)parent << 32 | name;
+  gsize mask = tree->n_slots - 1;
+  gsize at = (key * G_GUINT64_CONSTANT (0x9e3779b97f4a7c15) >> 24) & mask;
 
-  return (guint)(((guint64)edge->parent << 32 | edge->name)
-                     * G_GUINT64_CONSTANT (0x9e3779b97f4a7c15)
-                 >> 32);
+  for (;; at = (at + 1) & mask) {
+    const PyroStackNode *node = node_at (tree, tree->slots[at]);
+
+    if (tree->slots[at] == 0 || (node->parent == parent && node->name == name))
+      return &tree->slots[at];
+  }
 }
 
-static gboolean
-edge_equal (gconstpointer a, gconstpointer b)
+static void
+grow_slots (PyroStackTree *tree)
 {
-  const Edge *x = a, *y = b;
-
-  return x->parent == y->parent && x->name == y->name;
+  tree->n_slots = MAX (tree->n_slots * 2, MIN_SLOTS);
+  g_free (tree->slots);
+  tree->slots = g_new0 (guint, tree->n_slots);
+  for (guint i = 1; i < tree->nodes->len; i++)
+    *find_slot (tree, node_at (tree, i)->parent, node_at (tree, i)->name) = i;
 }
 
 static guint
 child_of (PyroStackTree *tree, guint parent, guint name)
 {
-  Edge edge = { parent, name };
   PyroStackNode node = { .name = name, .parent = parent };
-  gpointer index = g_hash_table_lookup (tree->lookup, &edge);
+  guint *slot;
 
-  if (index != NULL)
-    return GPOINTER_TO_UINT (index);
+  if ((gsize)tree->nodes->len * 2 >= tree->n_slots)
+    grow_slots (tree);
+  slot = find_slot (tree, parent, name);
+  if (*slot != 0)
+    return *slot;
+  *slot = tree->nodes->len;
   node.sibling = node_at (tree, parent)->child;
   node_at (tree, parent)->child = tree->nodes->len;
-  index = GUINT_TO_POINTER (tree->nodes->len);
-  g_hash_table_insert (tree->lookup, g_memdup2 (&edge, sizeof edge), index);
   g_array_append_val (tree->nodes, node);
-  return GPOINTER_TO_UINT (index);
+  return *slot;
 }
 
 /* The index of the node at which it ends. */
@@ -166,7 +173,6 @@ pyro_stack_tree_new (const PyroProfile *profile, guint type,
 
   tree->nodes = g_array_new (FALSE, FALSE, sizeof (PyroStackNode));
   tree->names = g_ptr_array_new_with_free_func (g_free);
-  tree->lookup = g_hash_table_new_full (edge_hash, edge_equal, g_free, NULL);
   g_array_append_val (tree->nodes, root);
   builder.names = g_hash_table_new (g_str_hash, g_str_equal);
   builder.frames = pyro_frame_index_new (profile, PYRO_FRAMES_FUNCTION);
@@ -184,7 +190,7 @@ pyro_stack_tree_new (const PyroProfile *profile, guint type,
   g_hash_table_unref (builder.names);
   pyro_frame_index_free (builder.frames);
   g_free (builder.frame_names);
-  g_clear_pointer (&tree->lookup, g_hash_table_unref);
+  g_clear_pointer (&tree->slots, g_free);
   sum_up (tree);
   sort_children (tree);
   return tree;

@@ -21,9 +21,12 @@ typedef struct {
 } PyroStackNode;
 
 typedef struct {
-  GArray *nodes;      /* PyroStackNode; 0 is the root, which has no name */
-  GPtrArray *names;   /* gchar *, printable (see text.h) */
-  GHashTable *lookup; /* < private > */
+  GArray *nodes;    /* PyroStackNode; 0 is the root, which has no name */
+  GPtrArray *names; /* gchar *, printable (see text.h) */
+
+  /*< private >*/
+  guint *slots;
+  gsize n_slots;
 } PyroStackTree;
 
 /* ROOTS: keys of labels (NULL-terminated, or NULL) whose values go below each
