@@ -27,7 +27,17 @@ new_node (const gchar *name)
   return node;
 }
 
-/* Caller's number, callee's number → edge; the key is part of no edge. */
+/* g_int64_hash() folds the two numbers onto each other: in a large capture
+ * thousands of edges would have one hash. */
+static guint
+edge_hash (gconstpointer key)
+{
+  guint64 numbers = *(const guint64 *)key;
+
+  return (guint)(numbers * G_GUINT64_CONSTANT (0x9e3779b97f4a7c15) >> 32);
+}
+
+/* Caller's number, callee's number → edge. */
 static PyroCallEdge *
 get_edge (PyroCallGraph *graph, GHashTable *index, guint caller, guint callee)
 {
@@ -133,7 +143,7 @@ pyro_call_graph_new (const PyroProfile *profile, guint type, PyroTableSort sort)
   PyroCallGraph *graph = g_new0 (PyroCallGraph, 1);
   PyroFrameIndex *frames = pyro_frame_index_new (profile, PYRO_FRAMES_FUNCTION);
   g_autoptr (GHashTable) index
-      = g_hash_table_new_full (g_int64_hash, g_int64_equal, g_free, NULL);
+      = g_hash_table_new_full (edge_hash, g_int64_equal, g_free, NULL);
   g_autoptr (GArray) stack = g_array_new (FALSE, FALSE, sizeof (guint));
   guint no_stack = frames->names->len, k;
   gsize i;
