@@ -297,13 +297,26 @@ pyro_owners_check_task (guint64 label, gpointer func)
     const PyroLibrary *library
         = pyro_libraries_find (libraries, (guintptr)func);
 
-    if (library != NULL
-        && (library->kind == PYRO_LIBRARY_PLAIN || is_programs (library))
-        && (node == 0 || !may_run (libraries, node, library)))
+    /* Code without a file is like the application's. */
+    if (library == NULL
+        || ((library->kind == PYRO_LIBRARY_PLAIN || is_programs (library))
+            && (node == 0 || !may_run (libraries, node, library))))
       label = 0;
   }
   pyro_libraries_leave ();
   return label;
+}
+
+gboolean
+pyro_owners_is_everybodys (gpointer func)
+{
+  const PyroLibraries *libraries = pyro_libraries_enter ();
+  gboolean result
+      = libraries != NULL
+        && is_nobodys (pyro_libraries_find (libraries, (guintptr)func));
+
+  pyro_libraries_leave ();
+  return result;
 }
 
 gboolean

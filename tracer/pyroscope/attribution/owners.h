@@ -42,6 +42,9 @@ guint64 pyro_owners_find (guint64 creator, gpointer start, gpointer argument);
  * depends on it: when the task begins, it may be asked for again. */
 guint64 pyro_owners_check_task (guint64 label, gpointer func);
 
+/* FUNC belongs to GLib, GStreamer or GIO. */
+gboolean pyro_owners_is_everybodys (gpointer func);
+
 /* A thread that begins with START (ARGUMENT) does work of a library's, not of
  * the program's or of code without a file. */
 gboolean pyro_owners_is_library (gpointer start, gpointer argument);

@@ -8,15 +8,18 @@
 #include "unwinding/published.h"
 #include "workers.h"
 
-/* What a pool was made with; it is the wrapped function's user data. */
+/* What a pool was made with; it is the wrapped function's user data. Its public
+ * fields are ours then: only pools are made so that an element makes, and
+ * GStreamer's own, which nobody else sees. */
 typedef struct {
   GFunc func;
   gpointer user_data;
   guint64 checked; /* atomic; the last label word that may run FUNC */
 } Pool;
 
-/* A pool that was there before the wrappers is adopted when a task is pushed:
- * its function is exchanged, by one store, for one of these, and its user data
+/* Any other pool is adopted when an element pushes a task that may be its own,
+ * so that the application finds in its pools what it put there: the pool's
+ * function is exchanged, by one store, for one of these, and its user data
  * stay, because a thread of the pool may be between reading one and the other.
  * What an adopted pool calls is therefore known by the place alone, which
  * belongs to one function for good. There are fewer of them than of pools:
@@ -188,7 +191,7 @@ find_place (GFunc func)
   return place;
 }
 
-/* FALSE: it is neither made through the wrapper nor adopted. */
+/* FALSE: its fields are as they were. */
 static gboolean
 find_tasks (GThreadPool *pool, Tasks *tasks)
 {
@@ -213,6 +216,85 @@ find_tasks (GThreadPool *pool, Tasks *tasks)
   return FALSE;
 }
 
+/* The label word of the caller; 0: nobody's, or it is not asked for now. */
+static guint64
+get_own_label (void)
+{
+  guint generation = pyro_workers_get_generation ();
+  const PyroNodeStack *stack = pyro_own_node_stack;
+
+  return generation != 0 && stack != NULL && stack->generation == generation
+             ? pyro_node_stack_get_label (stack)
+             : 0;
+}
+
+/* NULL: the pool is made as if we were not there. */
+static Pool *
+pool_new (GFunc func, gpointer user_data)
+{
+  guint64 label = get_own_label ();
+  Pool *pool;
+
+  if ((label == 0 || pyro_owners_check_task (label, (gpointer)func) == 0)
+      && !pyro_owners_is_everybodys ((gpointer)func))
+    return NULL;
+  pool = g_new (Pool, 1);
+
+  *pool = (Pool){ .func = func, .user_data = user_data };
+  return pool;
+}
+
+GThreadPool *
+pyro_pools_new (GFunc func, gpointer user_data, gint max_threads,
+                gboolean exclusive, GError **error)
+{
+  Pool *pool = pool_new (func, user_data);
+  GThreadPool *result;
+
+  if (pool == NULL)
+    return g_thread_pool_new (func, user_data, max_threads, exclusive, error);
+  result = g_thread_pool_new (run_task, pool, max_threads, exclusive, error);
+
+  if (result == NULL)
+    g_free (pool);
+  return result;
+}
+
+#if GLIB_CHECK_VERSION(2, 70, 0)
+GThreadPool *
+pyro_pools_new_full (GFunc func, gpointer user_data,
+                     GDestroyNotify item_free_func, gint max_threads,
+                     gboolean exclusive, GError **error)
+{
+  Pool *pool = pool_new (func, user_data);
+  GThreadPool *result;
+
+  if (pool == NULL)
+    return g_thread_pool_new_full (func, user_data, item_free_func, max_threads,
+                                   exclusive, error);
+  result = g_thread_pool_new_full (run_task, pool, item_free_func, max_threads,
+                                   exclusive, error);
+
+  if (result == NULL)
+    g_free (pool);
+  return result;
+}
+#endif
+
+/* LABEL, or 0 if its element cannot have pushed one of TASKS. A question may
+ * not have its answer before the task runs: it is checked then. */
+static guint64
+check (const Tasks *tasks, guint64 label)
+{
+  if (__atomic_load_n (tasks->checked, __ATOMIC_RELAXED) == label
+      || label & PYRO_LABEL_QUESTION)
+    return label;
+  label = pyro_owners_check_task (label, tasks->func);
+  if (label != 0)
+    __atomic_store_n (tasks->checked, label, __ATOMIC_RELAXED);
+  return label;
+}
+
 /* Whoever pushes a task keeps the pool alive. */
 static gboolean
 adopt (GThreadPool *pool, Tasks *tasks)
@@ -235,69 +317,27 @@ adopt (GThreadPool *pool, Tasks *tasks)
   return TRUE;
 }
 
-static Pool *
-pool_new (GFunc func, gpointer user_data)
+/* For a task of LABEL's element; what the application pushes in a callback
+ * leaves its pool alone. */
+static gboolean
+adopt_for (GThreadPool *pool, guint64 label, Tasks *tasks)
 {
-  Pool *pool = g_new (Pool, 1);
+  gpointer func = pool != NULL ? (gpointer)pool->func : NULL;
 
-  *pool = (Pool){ .func = func, .user_data = user_data };
-  return pool;
-}
-
-GThreadPool *
-pyro_pools_new (GFunc func, gpointer user_data, gint max_threads,
-                gboolean exclusive, GError **error)
-{
-  Pool *pool = pool_new (func, user_data);
-  GThreadPool *result
-      = g_thread_pool_new (run_task, pool, max_threads, exclusive, error);
-
-  if (result == NULL)
-    g_free (pool);
-  return result;
-}
-
-#if GLIB_CHECK_VERSION(2, 70, 0)
-GThreadPool *
-pyro_pools_new_full (GFunc func, gpointer user_data,
-                     GDestroyNotify item_free_func, gint max_threads,
-                     gboolean exclusive, GError **error)
-{
-  Pool *pool = pool_new (func, user_data);
-  GThreadPool *result = g_thread_pool_new_full (run_task, pool, item_free_func,
-                                                max_threads, exclusive, error);
-
-  if (result == NULL)
-    g_free (pool);
-  return result;
-}
-#endif
-
-/* LABEL, or 0 if its element cannot have pushed one of TASKS. A question may
- * not have its answer before the task runs: it is checked then. */
-static guint64
-check (const Tasks *tasks, guint64 label)
-{
-  if (__atomic_load_n (tasks->checked, __ATOMIC_RELAXED) == label
-      || label & PYRO_LABEL_QUESTION)
-    return label;
-  label = pyro_owners_check_task (label, tasks->func);
-  if (label != 0)
-    __atomic_store_n (tasks->checked, label, __ATOMIC_RELAXED);
-  return label;
+  return func != NULL
+         && (label & PYRO_LABEL_QUESTION
+             || pyro_owners_check_task (label, func) != 0)
+         && adopt (pool, tasks);
 }
 
 gboolean
 pyro_pools_push (GThreadPool *pool, gpointer data, GError **error)
 {
-  guint generation = pyro_workers_get_generation ();
-  const PyroNodeStack *stack = pyro_own_node_stack;
-  guint64 label = 0;
+  guint64 label = get_own_label ();
   Tasks tasks;
 
-  if (generation != 0 && stack != NULL && stack->generation == generation)
-    label = pyro_node_stack_get_label (stack);
-  if (label != 0 && (find_tasks (pool, &tasks) || adopt (pool, &tasks)))
+  if (label != 0
+      && (find_tasks (pool, &tasks) || adopt_for (pool, label, &tasks)))
     label = check (&tasks, label);
   else
     label = 0;

@@ -4,10 +4,11 @@
  * each runs with the label word of whoever pushed it. The threads move from
  * pool to pool, so who made them means nothing. A pool whose function the
  * pusher's plugin cannot have is the application's: its tasks are nobody's.
- * Owner: a pool made through the wrapper has a record until it is freed; one
- * that was there before gets another function at its first push by an element.
- * Threads: any; beside what the wrapped functions do themselves, memory is
- * allocated, and nobody is waited for.
+ * Owner: a pool that an element makes has a record until it is freed, which its
+ * public fields lead to; another one gets another function when an element
+ * first pushes a task of its own. The application finds in the fields of its
+ * own pools what it put there. Threads: any; beside what the wrapped functions
+ * do themselves, memory is allocated, and nobody is waited for.
  */
 #pragma once
 

@@ -20,6 +20,7 @@
 #include "attribution/node-stack.h"
 #include "attribution/nodes.h"
 #include "attribution/owners.h"
+#include "attribution/pools.h"
 #include "attribution/teams.h"
 #include "attribution/workers.h"
 #include "unwinding/modules.h"
@@ -353,6 +354,43 @@ test_tasks_of_pools (void)
       exact);
 }
 
+static void
+run_of_the_program (gpointer data, gpointer user_data)
+{
+}
+
+/* What the fields of a pool are once the thread, whose label word is CREATOR,
+ * has made it and pushed a task. */
+static void
+assert_own_fields (guint64 creator, GFunc func, gboolean are_its_own)
+{
+  PyroNodeStack *stack = pyro_node_stack_renew (1);
+  GThreadPool *pool;
+
+  pyro_workers_set_generation (1);
+  pyro_node_stack_rebase (stack, creator);
+  pool = pyro_pools_new (func, &pool, 1, TRUE, NULL);
+  g_assert_true (pyro_pools_push (pool, (gpointer)g_free, NULL));
+  g_assert_cmpint (pool->func == func && pool->user_data == &pool, ==,
+                   are_its_own);
+  pyro_pools_free (pool, FALSE, TRUE);
+  pyro_node_stack_rebase (stack, 0);
+  pyro_workers_set_generation (0);
+}
+
+/* An application may read them. */
+static void
+test_fields_of_pools (void)
+{
+  GFunc everybodys = (GFunc)dlsym (RTLD_DEFAULT, "g_direct_hash");
+
+  assert_own_fields (0, run_of_the_program, TRUE);
+  assert_own_fields (EXACT (identity_node), run_of_the_program, TRUE);
+  assert_own_fields (EXACT (witness_node), run_of_the_program, FALSE);
+  assert_own_fields (EXACT (identity_node), everybodys, FALSE);
+  assert_own_fields (0, everybodys, FALSE);
+}
+
 static guint64
 guess (gconstpointer outermost)
 {
@@ -589,6 +627,8 @@ main (int argc, char **argv)
   ADD ("/owners/the-creators-stack-tells-which-element", test_stack_tells);
   ADD ("/owners/a-pools-task-is-its-pushers-if-that-can-have-its-function",
        test_tasks_of_pools);
+  ADD ("/owners/the-application-finds-in-its-pools-what-it-put-there",
+       test_fields_of_pools);
   ADD ("/owners/the-only-element-of-a-library", test_only_one);
   ADD ("/owners/a-team-is-its-makers-until-another-element-uses-it",
        test_teams);

@@ -102,15 +102,26 @@ make_workers (void)
     pthread_join (threads[i], NULL);
 }
 
+/* What comes before a push comes before its task: GLib's queue is to thank for
+ * that, which the sanitizer does not see. */
+static guint n_handed_over;
+
+static void
+hand_over (GThreadPool *pool, gpointer data)
+{
+  __atomic_add_fetch (&n_handed_over, 1, __ATOMIC_RELEASE);
+  pyro_pools_push (pool, data, NULL);
+}
+
 static void
 enter_shared (gpointer data, gpointer user_data)
 {
+  g_assert_cmpuint (__atomic_load_n (&n_handed_over, __ATOMIC_ACQUIRE), >, 0);
   enter_and_leave (data, TRUE, 0);
   __atomic_add_fetch ((guint *)user_data, 1, __ATOMIC_RELEASE);
 }
 
-/* What a task did happened before its pool was freed: GLib's queue is to thank
- * for that, which the sanitizer does not see. */
+/* Likewise, what a task did happened before its pool was freed. */
 static void
 free_pool (GThreadPool *pool, const guint *n_run, guint n)
 {
@@ -128,8 +139,8 @@ push_tasks (void)
   GThreadPool *pool = pyro_pools_new (enter_shared, &n_run, 2, FALSE, NULL);
 
   for (guint i = 0; i < N_SHARED; i++) {
-    pyro_pools_push (pool, shared_pads[i], NULL);
-    pyro_pools_push (shared_pool, shared_pads[i], NULL);
+    hand_over (pool, shared_pads[i]);
+    hand_over (shared_pool, shared_pads[i]);
     __atomic_add_fetch (&n_shared_tasks, 1, __ATOMIC_RELAXED);
   }
   free_pool (pool, &n_run, N_SHARED);
