@@ -22,6 +22,14 @@ find_owner (const Invocation *invocation)
                                                  : invocation->label;
 }
 
+static guint64
+serve (PyroNodeStack *stack, guint64 label)
+{
+  if (label == 0)
+    pyro_node_stack_work_for_nobody ();
+  return pyro_node_stack_serve (stack, label);
+}
+
 static gboolean
 run (gpointer data)
 {
@@ -37,7 +45,7 @@ run (gpointer data)
   if (stack != NULL && stack->depth > 0)
     stack = NULL;
   if (stack != NULL)
-    before = pyro_node_stack_serve (stack, find_owner (invocation));
+    before = serve (stack, find_owner (invocation));
   again = invocation->function (invocation->data);
   if (stack != NULL && pyro_own_node_stack == stack)
     pyro_node_stack_rebase (stack, before);
