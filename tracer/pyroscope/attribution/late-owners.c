@@ -35,8 +35,19 @@ look_for_the_only (const gchar *library, gpointer data)
   return !only->several;
 }
 
-/* The outermost frame that is neither the C library's nor of a library that
- * starts threads for others, nor ours. */
+/* They start threads for others. GStreamer does so for a GstTask, whose
+ * function is the next frame. */
+static gboolean
+starts_for_others (const PyroLibrary *library)
+{
+  return library->kind == PYRO_LIBRARY_GLIB || library->kind == PYRO_LIBRARY_CXX
+         || g_str_has_prefix (library->name, "libgstreamer-1.0.so")
+         || g_str_has_prefix (library->name, "libc.so")
+         || g_str_has_prefix (library->name, "libpthread.so");
+}
+
+/* The outermost frame that is neither of a library that starts threads for
+ * others, nor ours. */
 static const PyroLibrary *
 find_sampled_start (const PyroLibraries *libraries, const guintptr *pcs,
                     guint n_pcs)
@@ -50,10 +61,7 @@ find_sampled_start (const PyroLibraries *libraries, const guintptr *pcs,
 
     if (library == NULL)
       return NULL;
-    if (library != own && library->kind != PYRO_LIBRARY_GLIB
-        && library->kind != PYRO_LIBRARY_CXX
-        && !g_str_has_prefix (library->name, "libc.so")
-        && !g_str_has_prefix (library->name, "libpthread.so"))
+    if (library != own && !starts_for_others (library))
       return library;
   }
   return NULL;

@@ -122,6 +122,32 @@ GST_START_TEST (tasks_of_the_applications_pool_are_nobodys)
 }
 GST_END_TEST
 
+/* Nobody was there when the task began: its stack says whose it is. */
+GST_START_TEST (a_task_that_runs_already_is_its_only_elements)
+{
+  g_autoptr (GstElement) pipeline
+      = pyro_launch ("running", "fakesrc ! pyroburnworkers name=one "
+                                "threads=task data-cost=6000 ! fakesink");
+  g_autoptr (PyroCaptured) captured = NULL;
+  guint64 used;
+
+  pyro_profiled_emit ("stop");
+  pyro_play (pipeline);
+  pyro_wait_for_cpu (pipeline, 100);
+  pyro_profiled_begin ();
+  used = pyro_used (pipeline);
+  pyro_wait_for_cpu (pipeline, 1500);
+  used = pyro_used (pipeline) - used;
+  captured = pyro_profiled_end ();
+  gst_element_set_state (pipeline, GST_STATE_NULL);
+
+  pyro_expect_time (captured, "one",
+                    pyro_captured_cpu (captured, "element", "one",
+                                       "attribution", "library", NULL),
+                    used, 10);
+}
+GST_END_TEST
+
 /* OpenMP keeps one team for each thread that calls it, whoever that works for:
  * nothing tells the elements of one streaming thread apart. */
 GST_START_TEST (a_team_of_one_element_is_its_own)
@@ -175,6 +201,7 @@ make_suite (void)
   tcase_add_test (tcase, tasks_of_pools_made_with_elements_are_theirs);
   tcase_add_test (tcase, tasks_of_task_pools_made_with_elements_are_theirs);
   tcase_add_test (tcase, tasks_of_the_applications_pool_are_nobodys);
+  tcase_add_test (tcase, a_task_that_runs_already_is_its_only_elements);
 #if defined(HAVE_OPENMP)
   tcase_add_test (tcase, a_team_of_one_element_is_its_own);
   tcase_add_test (tcase, a_team_of_two_elements_is_shared);

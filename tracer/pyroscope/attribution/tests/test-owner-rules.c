@@ -398,6 +398,7 @@ guess (gconstpointer outermost)
     (guintptr)dlsym (RTLD_DEFAULT, "memcpy") + 1,
     (guintptr)outermost + 1,
     /* What starts threads for others says nothing. */
+    (guintptr)dlsym (RTLD_DEFAULT, "gst_task_new") + 1,
     (guintptr)dlsym (RTLD_DEFAULT, "g_malloc") + 1,
     (guintptr)dlsym (RTLD_DEFAULT, "pthread_create") + 1,
   };
