@@ -2,7 +2,6 @@
 
 #include "session.h"
 
-#include <errno.h>
 #include <pthread.h>
 #include <string.h>
 #include <time.h>
@@ -16,15 +15,17 @@
 #include "interval-schedule.h"
 #include "kernel-clock.h"
 #include "log.h"
+#include "map-upkeep.h"
 #include "own-thread.h"
 #include "sampling/announcement.h"
 #include "sampling/control-block.h"
-#include "sampling/cpu-timer.h"
 #include "sampling/handler.h"
 #include "sampling/signal-choice.h"
 #include "sampling/signal-taking.h"
 #include "sampling/threads.h"
 #include "sampling/unblocking.h"
+#include "signal-upkeep.h"
+#include "unsampled-report.h"
 #include "unwinding/memory-map.h"
 #include "unwinding/modules.h"
 #include "unwinding/reference-libunwind.h"
@@ -51,22 +52,6 @@
  * part in so many of all time. What was not spent may be spent at once. */
 #define MEET_TIME_BY_COST 20
 #define MEET_SAVED_US 500000
-/* How often our signal is looked after; more seldom while it does not last. */
-#define MIN_SIGNAL_CHECK_US 50000
-#define MAX_SIGNAL_CHECK_US 1600000
-/* A signal that was left alone for so long will last. */
-#define SIGNAL_LASTS_US 10000000
-/* When the memory map is read again at the earliest: a process may go on
- * running code or stacks that the map does not explain. */
-#define MIN_MAP_PAUSE_US 50000
-#define MAX_MAP_PAUSE_US 3200000
-/* Reading takes 0.1 ms to some ms of CPU time: one part in so many of all time
- * is spent on it. What was not spent in the last seconds may be spent at once,
- * when a pipeline starts its threads. */
-#define MAP_TIME_BY_COST 400
-#define MAP_SAVED_US 4000000
-/* Less CPU time without stacks is not worth a line. */
-#define MIN_REPORTED_PERCENT 2.0
 /* More different stacks than this end the interval early: memory is bounded,
  * whatever the interval is. */
 #define MAX_ENTRIES 20000
@@ -110,19 +95,12 @@ struct _PyroSession {
   /* The collector's own. */
   PyroAggregate *aggregate;
   guint rate;
-  gint signo;
+  PyroSignalUpkeep signal;
+  PyroMapUpkeep map;
+  PyroUnsampledReport unsampled;
   PyroIntervalSchedule schedule;
-  gint64 signal_time, signal_wait; /* when to look again, how long after */
-  gint64 signal_since;
-  gint64 map_time, map_pause; /* when it was read, how long that has to do */
-  gint64 map_paid;            /* until when reading it was paid for */
-  gint64 met_paid;            /* the same of meeting threads */
+  gint64 met_paid; /* until when meeting threads was paid for */
   guint idle_ticks, steady_ticks;
-  gboolean map_is_old;
-  gboolean signal_lost;
-  GHashTable *blocking;      /* ids, of the interval */
-  gboolean blocked_reported; /* once a session */
-  gboolean refusal_reported; /* the same */
 
   GMutex stats_lock; /* nothing is waited for with it */
   PyroSessionStats stats;
@@ -156,45 +134,6 @@ job_destroy (gpointer data)
   pyro_aggregate_free (job->aggregate);
   g_free (job->signal_name);
   g_free (job);
-}
-
-/* Once: it goes on as it is. */
-static void
-report_blocked (PyroSession *session, const PyroAggregateStats *stats)
-{
-  gdouble percent
-      = 100.0 * (gdouble)stats->blocked_ns / (gdouble)MAX (stats->cpu_ns, 1);
-
-  if (percent >= MIN_REPORTED_PERCENT && !session->blocked_reported) {
-    session->blocked_reported = TRUE;
-    pyro_log_user (
-        GST_LEVEL_WARNING,
-        "%u threads block %s: %.0f %% of the CPU time have no stacks; "
-        "let them block fewer signals, or start them while the "
-        "pipeline plays (see \"Threads that block signals\" in the "
-        "guide)",
-        g_hash_table_size (session->blocking),
-        pyro_signal_name (session->signo), percent);
-  }
-  g_hash_table_remove_all (session->blocking);
-}
-
-/* A filter for system calls, or RLIMIT_SIGPENDING. Once, too. */
-static void
-report_refused (PyroSession *session, const PyroAggregateStats *stats)
-{
-  gdouble percent
-      = 100.0 * (gdouble)stats->timerless_ns / (gdouble)MAX (stats->cpu_ns, 1);
-
-  if (percent < MIN_REPORTED_PERCENT || session->refusal_reported)
-    return;
-  session->refusal_reported = TRUE;
-  pyro_log_user (GST_LEVEL_WARNING,
-                 "%.0f %% of the CPU time have no stacks: the kernel refuses "
-                 "CPU timers for threads (timer_create: %s); allow that call "
-                 "in the filter for system calls, or raise RLIMIT_SIGPENDING",
-                 percent,
-                 g_strerror (pyro_threads_get_timer_error (kept.threads)));
 }
 
 /* Begins at NOW, when the one before it ended: they touch. */
@@ -236,8 +175,9 @@ end_interval (PyroSession *session, gint64 now)
   session->stats.impossible_ns += stats->impossible_ns;
   session->stats.truncated += stats->samples - stats->ends[PYRO_STACK_COMPLETE];
   g_mutex_unlock (&session->stats_lock);
-  report_blocked (session, stats);
-  report_refused (session, stats);
+  pyro_unsampled_report_end_interval (
+      &session->unsampled, stats, session->signal.signo,
+      pyro_threads_get_timer_error (kept.threads));
   GST_DEBUG ("interval of %" G_GINT64_FORMAT " ms: %" G_GUINT64_FORMAT
              " samples, %u stacks, %" G_GUINT64_FORMAT " dropped",
              aggregate->duration_ns / 1000000, stats->samples,
@@ -247,7 +187,7 @@ end_interval (PyroSession *session, gint64 now)
   job->encoder = pyro_cpu_encoder_ref (session->encoder);
   job->aggregate = aggregate;
   job->rate = session->rate;
-  job->signal_name = g_strdup (pyro_signal_name (session->signo));
+  job->signal_name = g_strdup (pyro_signal_name (session->signal.signo));
   delivery_job.time_ns = aggregate->time_ns;
   delivery_job.duration_ns = aggregate->duration_ns;
   delivery_job.n_samples = stats->samples;
@@ -285,7 +225,7 @@ on_sample (const PyroThreadInfo *thread, const PyroRawSample *sample,
   /* Code that was made since (the leaf of a rescued stack, too). */
   if (sample->end == PYRO_STACK_UNKNOWN_CODE
       || pyro_modules_find (kept.modules, sample->pcs[0]) == NULL)
-    session->map_is_old = TRUE;
+    session->map.is_old = TRUE;
   pyro_aggregate_add_sample (session->aggregate, kept.modules, thread, sample,
                              label);
 }
@@ -302,7 +242,7 @@ on_unsampled (const PyroThreadInfo *thread, PyroUnsampledReason reason,
         pyro_late_owners_settle (pyro_nodes_settle (label)));
   }
   if (reason == PYRO_UNSAMPLED_BLOCKED)
-    g_hash_table_add (session->blocking, GINT_TO_POINTER (thread->tid));
+    pyro_unsampled_report_add_blocking (&session->unsampled, thread->tid);
   pyro_aggregate_add_unsampled (session->aggregate, thread, reason, ns, weight,
                                 label);
 }
@@ -315,8 +255,8 @@ on_wanted_code (guintptr pc, gpointer data)
 
   if (pyro_modules_want_call_sites (kept.modules, pc))
     return;
-  session->map_is_old = TRUE;
-  session->map_pause = MIN_MAP_PAUSE_US;
+  session->map.is_old = TRUE;
+  pyro_map_upkeep_hurry (&session->map);
 }
 
 static void
@@ -352,109 +292,11 @@ choose_unwinder (guint kind, PyroUnwindFunc *unwind)
 }
 
 static void
-take_signal (PyroSession *session)
-{
-  g_autoptr (GError) error = NULL;
-  gint signo = pyro_signal_acquire (&error);
-
-  if (signo == 0 && !session->signal_lost)
-    pyro_log_user (GST_LEVEL_WARNING,
-                   "no stacks are sampled as long as all signals are taken: %s",
-                   error->message);
-  session->signal_lost = signo == 0;
-  session->signo = signo;
-  pyro_threads_set_signal (kept.threads, signo, &sink, session);
-  pyro_unblocking_allow (signo, &wakeup);
-}
-
-/* The application installed handlers for signals that we used. */
-static void
-hand_signals_over (gint in_use)
-{
-  for (gint signo = 1; pyro_signal_can_be_ours (signo); signo++) {
-    if (signo == in_use || !pyro_signal_is_leaving (signo)
-        || !pyro_unblocking_end (signo)
-        || pyro_threads_have_pending (kept.threads, signo))
-      continue;
-    pyro_signal_hand_over (signo);
-  }
-}
-
-/* Somebody put another handler or the default over ours: leave it there and
- * go on with another signal. */
-static void
-look_after_signal (PyroSession *session, gint64 now)
-{
-  gboolean is_leaving
-      = session->signo != 0 && pyro_signal_is_leaving (session->signo);
-
-  pyro_unblocking_tick ();
-  hand_signals_over (session->signo);
-  if (now < session->signal_time && !is_leaving)
-    return;
-  if (!is_leaving && session->signo != 0
-      && pyro_signal_is_ours (session->signo)) {
-    if (now - session->signal_since > SIGNAL_LASTS_US)
-      session->signal_wait = MIN_SIGNAL_CHECK_US;
-  } else {
-    gboolean had_one = session->signo != 0;
-
-    if (had_one && !is_leaving)
-      pyro_signal_lost (session->signo);
-    take_signal (session);
-    hand_signals_over (session->signo);
-    session->signal_since = now;
-    session->signal_wait = MIN (session->signal_wait * 2, MAX_SIGNAL_CHECK_US);
-    if (had_one)
-      GST_INFO ("the application took our signal; sampling goes on with %s",
-                pyro_signal_name (session->signo));
-  }
-  session->signal_time = now + session->signal_wait;
-}
-
-/* CPU time, not wall time: on a busy machine most of that is waiting. */
-static gint64
-own_cpu_time_us (void)
-{
-  guint64 ns = 0;
-
-  pyro_thread_cpu_time (0, &ns);
-  return (gint64)(ns / 1000);
-}
-
-static void
-refresh_map (PyroSession *session, gint64 now)
-{
-  gint64 begin = own_cpu_time_us ();
-  bool changed = false;
-  uintptr_t low, high;
-
-  session->map_is_old = FALSE;
-  session->map_time = now;
-  if (!pyro_memory_watch_refresh (kept.watch, &changed))
-    GST_DEBUG ("the memory map cannot be read: %s", g_strerror (errno));
-  if (pyro_memory_map_get_main_stack (pyro_memory_map_published (), &low,
-                                      &high))
-    pyro_threads_set_main_stack (kept.threads, low, high);
-  session->map_pause = changed ? MIN_MAP_PAUSE_US
-                               : MIN (session->map_pause * 2, MAX_MAP_PAUSE_US);
-  session->map_paid = MAX (session->map_paid, now - MAP_SAVED_US)
-                      + MAP_TIME_BY_COST * (own_cpu_time_us () - begin);
-}
-
-static gboolean
-may_refresh_map (PyroSession *session, gint64 now)
-{
-  return now - session->map_time >= session->map_pause
-         && now >= session->map_paid;
-}
-
-static void
 note_new_threads (PyroSession *session)
 {
   /* They have new stacks. */
-  session->map_is_old = TRUE;
-  session->map_pause = MIN_MAP_PAUSE_US;
+  session->map.is_old = TRUE;
+  pyro_map_upkeep_hurry (&session->map);
   session->steady_ticks = session->idle_ticks = 0;
 }
 
@@ -468,16 +310,15 @@ tick (PyroSession *session)
   if (pyro_threads_update (kept.threads, now, &sink, session))
     note_new_threads (session);
   if (pyro_modules_refresh (kept.modules))
-    session->map_pause = MIN_MAP_PAUSE_US;
+    pyro_map_upkeep_hurry (&session->map);
   if (pyro_threads_drain (kept.threads, now, &sink, session))
-    session->map_is_old = TRUE;
+    session->map.is_old = TRUE;
   pyro_modules_drained (kept.modules, epoch);
-  if (session->map_is_old && may_refresh_map (session, now))
-    refresh_map (session, now);
+  pyro_map_upkeep_tick (&session->map, kept.watch, kept.threads, now);
   pyro_modules_reclaim (kept.modules, pyro_threads_is_quiescent, kept.threads);
   pyro_memory_watch_reclaim (kept.watch, pyro_threads_is_quiescent,
                              kept.threads);
-  look_after_signal (session, now);
+  pyro_signal_upkeep_tick (&session->signal, kept.threads, now, &sink, session);
 }
 
 static void
@@ -513,18 +354,18 @@ begin (PyroSession *session)
 #endif
   pyro_unloads_watch (TRUE);
   pyro_modules_refresh (kept.modules);
-  session->map_pause = MIN_MAP_PAUSE_US;
-  refresh_map (session, pyro_clock_monotonic ());
+  pyro_map_upkeep_hurry (&session->map);
+  pyro_map_upkeep_refresh (&session->map, kept.watch, kept.threads,
+                           pyro_clock_monotonic ());
 
   pyro_control_block_learn ();
   pyro_handler_set_unwinder (unwind);
-  pyro_signal_set_collector (&wakeup);
-  take_signal (session);
-  session->signal_wait = MIN_SIGNAL_CHECK_US;
+  pyro_signal_upkeep_begin (&session->signal, kept.threads, &wakeup, &sink,
+                            session);
   pyro_threads_update (kept.threads, pyro_clock_monotonic (), &sink, session);
   GST_INFO ("sampling %u threads with %s, stacks by %s",
             pyro_threads_get_n (kept.threads),
-            pyro_signal_name (session->signo), unwinder);
+            pyro_signal_name (session->signal.signo), unwinder);
 }
 
 static gboolean
@@ -615,9 +456,7 @@ collect (void *data)
   tick (session);
   pyro_threads_stop (kept.threads, pyro_clock_monotonic (), &sink, session);
   pyro_unloads_watch (FALSE);
-  pyro_signal_set_collector (NULL);
-  pyro_unblocking_allow (0, NULL);
-  hand_signals_over (0);
+  pyro_signal_upkeep_end (&session->signal, kept.threads);
   end_interval (session, pyro_clock_monotonic ());
   __atomic_store_n (&kept.in_use, FALSE, __ATOMIC_RELEASE);
   return NULL;
@@ -628,7 +467,7 @@ session_free (PyroSession *session)
 {
   if (session->aggregate != NULL)
     pyro_aggregate_free (session->aggregate);
-  g_hash_table_unref (session->blocking);
+  pyro_unsampled_report_clear (&session->unsampled);
   g_mutex_clear (&session->stats_lock);
   pyro_cpu_encoder_unref (session->encoder);
   pyro_settings_free (session->settings);
@@ -652,7 +491,7 @@ pyro_session_new (const PyroSettings *settings, GError **error)
   session = g_new0 (PyroSession, 1);
   g_mutex_init (&session->stats_lock);
   session->settings = pyro_settings_copy (settings);
-  session->blocking = g_hash_table_new (NULL, NULL);
+  pyro_unsampled_report_init (&session->unsampled);
   session->encoder = pyro_cpu_encoder_new (
       settings, choose_unwinder (settings->unwinder, &unwind));
   session->delivery = pyro_delivery_new (settings);
