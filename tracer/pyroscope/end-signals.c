@@ -16,6 +16,8 @@
 /* timeout(1) sends its signal to the process and to the process's group. What
  * comes so soon after the first is no impatience. */
 #define SAME_US (500 * G_TIME_SPAN_MILLISECOND)
+/* What a stop may take beyond stop-timeout: it logs, and frees memory. */
+#define GRACE_US (2 * G_TIME_SPAN_SECOND)
 /* The thread looks again for whether it is still wanted. */
 #define LONG_US (3600 * G_TIME_SPAN_SECOND)
 
@@ -27,8 +29,11 @@ static struct {
   gint n_came; /* atomic */
   gint64 time; /* atomic; when the first came, monotonic */
   gint pid;    /* atomic; the process whose thread waits; 0: none */
+  gint64 timeout;
   void (*stop) (void);
   void (*resume) (void);
+
+  PyroWakeup stopped; /* STOP has returned */
 } end;
 
 static void
@@ -40,33 +45,70 @@ set_default (gint signo)
   sigaction (signo, &action, NULL);
 }
 
-/* The signal broke a system call off, which will fail with EINTR: SA_RESTART is
- * not for sleep(), poll(), pause() and their like. */
+/* What a thread that is just behind a system call knows of it. */
+typedef struct {
+  gint64 result;
+  gint64 first, second, third; /* arguments; FIRST is 0 where it is not known */
+} LastCall;
+
+/* FALSE: the thread was interrupted elsewhere. The code before its program
+ * counter is that of the page which it executes. */
 static gboolean
-breaks_call_off (const ucontext_t *context)
+find_last_call (const ucontext_t *context, LastCall *call)
 {
 #if defined(__x86_64__)
-  return context->uc_mcontext.gregs[REG_RAX] == -EINTR;
+  const greg_t *regs = context->uc_mcontext.gregs;
+  const guint8 *pc = (const guint8 *)regs[REG_RIP];
+
+  if (((guintptr)pc & 0xfff) < 2 || pc[-2] != 0x0f || pc[-1] != 0x05)
+    return FALSE;
+  *call = (LastCall){ regs[REG_RAX], regs[REG_RDI], regs[REG_RSI],
+                      regs[REG_RDX] };
+  return TRUE;
 #elif defined(__aarch64__)
-  return (gint64)context->uc_mcontext.regs[0] == -EINTR;
+  const unsigned long long *regs = context->uc_mcontext.regs;
+  const guint32 *pc = (const guint32 *)context->uc_mcontext.pc;
+
+  if (((guintptr)pc & 0xfff) < 4 || pc[-1] != 0xd4000001)
+    return FALSE;
+  *call = (LastCall){ (gint64)regs[0], 0, (gint64)regs[1], (gint64)regs[2] };
+  return TRUE;
 #else
   return FALSE;
 #endif
 }
 
-/* What comes after raise(), or after a wait that nothing else would have ended,
- * is not meant to run: such a thread is held until the process's end. It has
- * no lock that our threads could wait for. Whoever is interrupted elsewhere may
- * have any, and runs on. */
+/* kill(), tkill() or tgkill(), by this thread. */
+static gboolean
+has_sent (const LastCall *call, const siginfo_t *info)
+{
+  if ((info->si_code != SI_USER && info->si_code != SI_TKILL)
+      || info->si_pid != getpid () || call->result != 0)
+    return FALSE;
+  return call->second == info->si_signo
+         || (call->second == gettid () && call->third == info->si_signo);
+}
+
+/* What comes after raise(), or after a wait that nothing else would have ended
+ * (SA_RESTART is not for sleep(), poll(), pause() and their like), is not meant
+ * to run: such a thread is held until the process's end. Whoever is interrupted
+ * elsewhere may have any lock, and runs on. The first process of a container
+ * lives on. */
 static void
 hold (const siginfo_t *info, const ucontext_t *context)
 {
   PyroWakeup nobody = { 0 };
-  gboolean is_own = (info->si_code == SI_USER || info->si_code == SI_TKILL)
-                    && info->si_pid == getpid ();
+  LastCall call;
+  sigset_t ends;
 
-  if (!is_own && !breaks_call_off (context))
+  if (getpid () == 1 || !find_last_call (context, &call)
+      || (call.result != -EINTR && !has_sent (&call, info)))
     return;
+  /* A second one does not wait. */
+  sigemptyset (&ends);
+  for (guint i = 0; i < G_N_ELEMENTS (watched); i++)
+    sigaddset (&ends, watched[i]);
+  pthread_sigmask (SIG_UNBLOCK, &ends, NULL);
   while (__atomic_load_n (&end.n_came, __ATOMIC_SEQ_CST) > 0)
     pyro_wakeup_wait (&nobody, G_USEC_PER_SEC / 100);
 }
@@ -105,12 +147,29 @@ on_end_signal (int signo, siginfo_t *info, void *context)
 }
 
 static gboolean
-is_ours (gint signo)
+is_default (const struct sigaction *action)
+{
+  return !(action->sa_flags & SA_SIGINFO) && action->sa_handler == SIG_DFL;
+}
+
+static gboolean
+is_ours (const struct sigaction *action)
+{
+  return (action->sa_flags & SA_SIGINFO)
+         && action->sa_sigaction == on_end_signal;
+}
+
+/* Replaces what IS_EXPECTED says. What another thread has installed meanwhile
+ * stays. */
+static void
+replace (gint signo, const struct sigaction *action,
+         gboolean (*is_expected) (const struct sigaction *action))
 {
   struct sigaction now;
 
-  return sigaction (signo, NULL, &now) == 0 && (now.sa_flags & SA_SIGINFO)
-         && now.sa_sigaction == on_end_signal;
+  if (sigaction (signo, NULL, &now) == 0 && is_expected (&now)
+      && sigaction (signo, action, &now) == 0 && !is_expected (&now))
+    sigaction (signo, &now, NULL);
 }
 
 static void
@@ -121,13 +180,8 @@ install (void)
   pyro_signal_hide_handler (on_end_signal);
   action.sa_flags = SA_SIGINFO | SA_RESTART | SA_ONSTACK;
   sigfillset (&action.sa_mask);
-  for (guint i = 0; i < G_N_ELEMENTS (watched); i++) {
-    struct sigaction now;
-
-    if (sigaction (watched[i], NULL, &now) == 0 && !(now.sa_flags & SA_SIGINFO)
-        && now.sa_handler == SIG_DFL)
-      sigaction (watched[i], &action, NULL);
-  }
+  for (guint i = 0; i < G_N_ELEMENTS (watched); i++)
+    replace (watched[i], &action, is_default);
 }
 
 static void
@@ -145,18 +199,50 @@ die_of (gint signo)
 }
 
 static void *
+run_stop (void *data)
+{
+  pthread_setname_np (pthread_self (), "pyro-stop");
+  end.stop ();
+  pyro_wakeup_send (&end.stopped);
+  return NULL;
+}
+
+/* On a thread of its own: it may log, and wait for a lock that the application
+ * has, or for a reader of standard error. FALSE: it did not end in time. */
+static gboolean
+stop_in_time (void)
+{
+  pthread_t thread;
+
+  memset (&end.stopped, 0, sizeof end.stopped);
+  if (pyro_own_thread_create (&thread, STACK_BYTES, PYRO_OWN_THREAD_IN_BEHIND,
+                              run_stop, NULL)
+      != 0) {
+    end.stop ();
+    return TRUE;
+  }
+  pthread_detach (thread);
+  return pyro_wakeup_wait (&end.stopped, end.timeout + GRACE_US)
+         != PYRO_WOKEN_BY_TIME;
+}
+
+static void *
 wait_for_signal (void *data)
 {
   pthread_setname_np (pthread_self (), "pyro-end");
   while (TRUE) {
     gint signo = __atomic_exchange_n (&end.signo, 0, __ATOMIC_SEQ_CST);
+    gboolean in_time;
 
     if (signo == 0) {
       pyro_wakeup_wait (&end.wakeup, LONG_US);
       continue;
     }
-    end.stop ();
+    in_time = stop_in_time ();
     die_of (signo);
+    /* The process lives on. */
+    while (!in_time)
+      in_time = pyro_wakeup_wait (&end.stopped, LONG_US) != PYRO_WOKEN_BY_TIME;
     __atomic_store_n (&end.time, 0, __ATOMIC_SEQ_CST);
     __atomic_store_n (&end.n_came, 0, __ATOMIC_SEQ_CST);
     end.resume ();
@@ -187,16 +273,17 @@ has_default (void)
   for (guint i = 0; i < G_N_ELEMENTS (watched); i++) {
     struct sigaction now;
 
-    if (sigaction (watched[i], NULL, &now) == 0 && !(now.sa_flags & SA_SIGINFO)
-        && now.sa_handler == SIG_DFL)
+    if (sigaction (watched[i], NULL, &now) == 0 && is_default (&now))
       return TRUE;
   }
   return FALSE;
 }
 
 void
-pyro_end_signals_watch (void (*stop) (void), void (*resume) (void))
+pyro_end_signals_watch (void (*stop) (void), void (*resume) (void),
+                        guint stop_timeout)
 {
+  end.timeout = (gint64)stop_timeout * G_USEC_PER_SEC;
   end.stop = stop;
   end.resume = resume;
   if (has_default () && start_thread ())
@@ -206,13 +293,14 @@ pyro_end_signals_watch (void (*stop) (void), void (*resume) (void))
 void
 pyro_end_signals_end (void)
 {
+  struct sigaction action = { .sa_handler = SIG_DFL };
+
+  sigemptyset (&action.sa_mask);
   /* While one is being worked on, the process ends by it. */
   if (__atomic_load_n (&end.n_came, __ATOMIC_SEQ_CST) > 0)
     return;
-  for (guint i = 0; i < G_N_ELEMENTS (watched); i++) {
-    if (is_ours (watched[i]))
-      set_default (watched[i]);
-  }
+  for (guint i = 0; i < G_N_ELEMENTS (watched); i++)
+    replace (watched[i], &action, is_ours);
 }
 
 void

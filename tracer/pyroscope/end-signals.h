@@ -17,11 +17,13 @@
 
 G_BEGIN_DECLS
 
-/* From now on STOP, which delivers and takes a bounded time, runs before such a
- * signal ends the process. A second signal, half a second later or more, does
+/* From now on STOP, which delivers and takes STOP_TIMEOUT seconds at most, runs
+ * before such a signal ends the process; if it takes 2 s more, the process ends
+ * all the same. A second signal, half a second later or more, does
  * not wait for it. RESUME runs if the process lives on (the first of a
  * container has no default action). */
-void pyro_end_signals_watch (void (*stop) (void), void (*resume) (void));
+void pyro_end_signals_watch (void (*stop) (void), void (*resume) (void),
+                             guint stop_timeout);
 
 /* Signals have their default action again. Waits for nothing. */
 void pyro_end_signals_end (void);

@@ -138,7 +138,11 @@ start_locked (GstPyroscopeTracer *self)
   }
   profiler.pid = getpid ();
   profiler.stop_timeout = (guint)self->settings->stop_timeout;
-  pyro_end_signals_watch (stop_for_signal, resume_after_signal);
+  /* Without the wrappers, which come with the owners of threads, the
+   * application would read our handlers back instead of the default action. */
+  if (self->settings->thread_owners)
+    pyro_end_signals_watch (stop_for_signal, resume_after_signal,
+                            profiler.stop_timeout);
   pyro_hooks_start (self->settings->thread_owners);
   description = pyro_settings_describe (self->settings);
   pyro_log_user (GST_LEVEL_INFO, "started: %s", description);
@@ -155,10 +159,11 @@ steal_session_locked (void)
   pyro_hooks_stop ();
   if (session == NULL)
     return NULL;
-  pyro_end_signals_end ();
-  /* A child that came to be without pthread_atfork() handlers. */
-  if (profiler.pid != getpid ())
+  if (profiler.pid != getpid ()) {
+    /* A child that came to be without pthread_atfork() handlers. */
+    pyro_end_signals_end ();
     return NULL;
+  }
   g_atomic_int_inc (&profiler.n_stopping);
   return session;
 }
@@ -166,6 +171,20 @@ steal_session_locked (void)
 /* Whether this thread is stopping a session: it cannot wait for that. */
 static __thread gboolean is_stopping
     __attribute__ ((tls_model ("initial-exec")));
+
+static gboolean lock_for_end (void);
+
+/* A signal that comes while the last profile is being delivered waits for
+ * that. */
+static void
+end_watch_for_signals (void)
+{
+  if (!lock_for_end ())
+    return;
+  if (profiler.session == NULL && g_atomic_int_get (&profiler.n_stopping) == 0)
+    pyro_end_signals_end ();
+  unlock ();
+}
 
 static void
 finish (PyroSession *session)
@@ -179,6 +198,7 @@ finish (PyroSession *session)
   pyro_session_stop (session, &stats);
   is_stopping = FALSE;
   g_atomic_int_add (&profiler.n_stopping, -1);
+  end_watch_for_signals ();
   description = pyro_accounting_describe (&stats);
   GST_CAT_INFO (pyro_debug, "stopped: %s", description);
 }

@@ -36,6 +36,18 @@ is_after (gint64 end, gint64 now)
   return end != 0 && now >= end;
 }
 
+gint64
+pyro_interval_schedule_next_end (const PyroIntervalSchedule *schedule)
+{
+  gint64 end = schedule->end;
+
+  if (schedule->rest_end != 0)
+    end = MIN (end, schedule->rest_end);
+  if (schedule->pause_end != 0)
+    end = MIN (end, schedule->pause_end);
+  return end;
+}
+
 gboolean
 pyro_interval_schedule_is_over (const PyroIntervalSchedule *schedule,
                                 gint64 now)

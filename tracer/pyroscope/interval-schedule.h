@@ -36,6 +36,9 @@ void pyro_interval_schedule_pause (PyroIntervalSchedule *schedule, gint64 now);
  * of the process has one profile, not two), but not the one after that, too. */
 void pyro_interval_schedule_rest (PyroIntervalSchedule *schedule, gint64 now);
 
+/* When to ask the next one at the latest. */
+gint64 pyro_interval_schedule_next_end (const PyroIntervalSchedule *schedule);
+
 gboolean pyro_interval_schedule_is_over (const PyroIntervalSchedule *schedule,
                                          gint64 now);
 

@@ -395,7 +395,11 @@ sleep_until_next_tick (PyroSession *session)
   else if (session->steady_ticks >= STEADY_AFTER_TICKS)
     us = STEADY_TICK_US;
 
-  end = pyro_clock_monotonic () + us;
+  end = pyro_clock_monotonic ();
+  /* The end of an interval is not late by a long tick. */
+  us = CLAMP (pyro_interval_schedule_next_end (&session->schedule) - end, 0,
+              us);
+  end += us;
   while (us > 0 && pyro_wakeup_wait (&wakeup, us) == PYRO_WOKEN_BY_HINT) {
     gint64 now = pyro_clock_monotonic ();
 

@@ -13,6 +13,7 @@
 #include "imports.h"
 #include "invocations.h"
 #include "kernel-clock.h"
+#include "late-owners.h"
 #include "libraries.h"
 #include "live-elements.h"
 #include "log.h"
@@ -349,4 +350,5 @@ pyro_interposition_fork_child (void)
   pyro_pools_fork_child ();
   pyro_live_elements_fork_child ();
   pyro_imports_fork_child ();
+  pyro_late_owners_fork_child ();
 }

@@ -27,6 +27,9 @@ serve (PyroNodeStack *stack, guint64 label)
 {
   if (label == 0)
     pyro_node_stack_work_for_nobody ();
+  /* What the thread does besides is its own. */
+  else if (stack->base == 0)
+    pyro_node_stack_note_nobody (stack);
   return pyro_node_stack_serve (stack, label);
 }
 

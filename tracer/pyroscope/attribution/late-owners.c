@@ -2,6 +2,8 @@
 
 #include "late-owners.h"
 
+#include <string.h>
+
 #include "label-word.h"
 #include "libraries.h"
 #include "live-elements.h"
@@ -236,4 +238,12 @@ pyro_late_owners_guess (const guintptr *pcs, guint n_pcs)
     label = guess_by_start (libraries, start);
   pyro_libraries_leave ();
   return pyro_late_owners_settle (label);
+}
+
+void
+pyro_late_owners_fork_child (void)
+{
+  shared = NULL; /* leaks on purpose */
+  memset (users, 0, sizeof users);
+  memset (answers, 0, sizeof answers);
 }

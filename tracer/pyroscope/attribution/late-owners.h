@@ -23,4 +23,7 @@ guint64 pyro_late_owners_guess (const guintptr *pcs, guint n_pcs);
  * element uses the team, and shared from then on. */
 guint64 pyro_late_owners_settle (guint64 label);
 
+/* In the child of a fork(): what its collector was at work on may be torn. */
+void pyro_late_owners_fork_child (void);
+
 G_END_DECLS

@@ -167,6 +167,8 @@ pyro_thread_arm (PyroThread *thread, PyroTimerPlan *plan,
               pyro_cookie (thread->record.slot, plan->generation),
               &thread->timer_id)
                                                     : ENOMEM;
+  if (error == EINVAL) /* the thread has ended meanwhile */
+    return PYRO_ARM_REFUSED;
   if (error != 0) {
     plan->error = error;
     thread->reason = PYRO_UNSAMPLED_NO_TIMER;

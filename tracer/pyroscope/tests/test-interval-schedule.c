@@ -9,6 +9,11 @@
 static gint64
 run_to_end (PyroIntervalSchedule *schedule, gint64 time)
 {
+  gint64 end = pyro_interval_schedule_next_end (schedule);
+
+  g_assert_true (end <= time
+                 || !pyro_interval_schedule_is_over (schedule, end - 1));
+  g_assert_true (pyro_interval_schedule_is_over (schedule, MAX (end, time)));
   while (!pyro_interval_schedule_is_over (schedule, time))
     time += 10 * MS;
   pyro_interval_schedule_next (schedule, time, FALSE);

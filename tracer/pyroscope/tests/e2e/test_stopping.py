@@ -2,7 +2,9 @@
 """How a process may end, and what is delivered then."""
 
 import signal
+import sys
 import time
+from pathlib import Path
 
 import pytest
 from captures import Captures
@@ -102,6 +104,26 @@ def test_a_second_sigterm_ends_it_at_once(launcher, listen):
     assert time.monotonic() - begin < 2
     assert run.status == -signal.SIGTERM
     assert run.captures.total() > 0
+
+
+def test_a_second_sigterm_ends_a_program_that_only_waits(launcher, listen):
+    # Its one thread is held where the first signal found it.
+    host, port = listen().getsockname()
+    running = launcher.start(
+        str(Path(__file__).parent / "waits_in_pause.py"),
+        command=(sys.executable,),
+        server_url=f"http://{host}:{port}",
+        stop_timeout=60,
+    )
+    running.until(lambda: "waits" in running.stdout, "the wait")
+    running.send(signal.SIGTERM)
+    running.until(lambda: Captures(launcher.captures).files, "the capture")
+    time.sleep(0.6)
+    begin = time.monotonic()
+    running.send(signal.SIGTERM)
+    run = running.wait(launcher.captures, timeout=20)
+    assert time.monotonic() - begin < 2
+    assert run.status == -signal.SIGTERM and "goes on" not in run.stdout
 
 
 def test_an_ignored_signal_stays_ignored(launcher):
