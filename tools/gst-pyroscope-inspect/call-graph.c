@@ -125,14 +125,15 @@ compare_nodes (gconstpointer a, gconstpointer b, gpointer data)
   return first != 0 ? first : second;
 }
 
-/* What no sample is in is not there. */
+/* What no sample is in is not there. (Differences have negative values, so that
+ * what samples are in may add up to nothing; edges lead to it.) */
 static void
 remove_empty (PyroCallGraph *graph)
 {
   for (guint i = graph->nodes->len; i-- > 0;) {
     const PyroCallNode *node = graph->nodes->pdata[i];
 
-    if (node->flat == 0 && node->cum == 0)
+    if (node->seen == 0)
       g_ptr_array_remove_index_fast (graph->nodes, i);
   }
 }

@@ -27,7 +27,7 @@ struct _PyroCallNode {
   gint64 cum;
   GPtrArray *callers; /* PyroCallEdge, the largest first */
   GPtrArray *callees;
-  gsize seen; /* < private > */
+  gsize seen; /* < private > the last sample it was in, from 1 */
 };
 
 typedef struct {

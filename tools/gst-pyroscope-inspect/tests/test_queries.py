@@ -299,6 +299,22 @@ class Callers(Query):
         self.refused("peek", "encode", message="no file or folder")
         self.refused("peek", message="FUNCTION PATH... is not given")
 
+    def test_what_adds_up_to_nothing_is_still_called(self):
+        """Differences have negative values (pprof -proto -diff_base)."""
+        profile = Profile()
+        profile.add(["moved", "before", "main"], [-5, -5 * MS])
+        profile.add(["moved", "after", "main"], [5, 5 * MS])
+        profile.add(["other", "main"], [2, 2 * MS])
+        path = profile.write(self.folder / "a.pb.gz")
+        # What is used after it was freed shows.
+        env = {"MALLOC_PERTURB_": "165"}
+        for command in ["tree", "-n", "0"], ["peek", "."]:
+            with self.subTest(command[0]):
+                text = self.run_tool(*command, path, env=env)
+                self.assertRegex(text, r"(?m)  -5.00ms 100.00% \|   moved\n")
+                self.assertRegex(text, r"(?m) 0 +0.00% +0 +0.00% +\| moved$")
+                self.assertRegex(text, r"(?m)  2.00ms +\S+ \|   other$")
+
     def test_tree_shows_as_many_functions_as_asked(self):
         result = self.run_json("tree", "-n", 2, "--sort=cum",
                                self.demo_file())
