@@ -122,9 +122,9 @@ ask (PyroDebuginfod *self, const gchar *build_id)
   fd = self->find (self->client, (const unsigned char *)build_id, 0, &path);
   if (fd < 0 && fd != -ENOENT) {
     self->has_failed = TRUE;
-    pyro_report ("debuginfod is not asked for more: %s (DEBUGINFOD_URLS is "
-                 "%s)",
-                 g_strerror (-fd), g_getenv ("DEBUGINFOD_URLS"));
+    /* Not what DEBUGINFOD_URLS is: URLs may have passwords. */
+    pyro_report ("debuginfod is not asked for more: %s (see DEBUGINFOD_URLS)",
+                 g_strerror (-fd));
   }
   if (fd < 0)
     return g_strdup ("");

@@ -374,9 +374,11 @@ class Debuginfod(Case):
         with socket.socket() as taken:
             taken.bind(("127.0.0.1", 0))
             port = taken.getsockname()[1]
-            names, said = self.symbolize(f"http://127.0.0.1:{port}")
+            names, said = self.symbolize(
+                f"http://user:secret@127.0.0.1:{port}")
         self.assertEqual(names["b"], [(self.place, 42)])
         self.assertRegex(said, "not asked for more: .*refused")
+        self.assertNotIn("secret", said)
 
     @unittest.skipUnless(shutil.which("debuginfod"), "no debuginfod in PATH")
     def test_elfutils_server_names_it(self):
