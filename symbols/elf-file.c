@@ -296,3 +296,27 @@ pyro_elf_file_read_section (PyroElfFile *file, Elf_Scn *section, GError **error)
   }
   return data;
 }
+
+Elf_Data *
+pyro_elf_file_next_relocations (PyroElfFile *file, Elf_Scn **section,
+                                guint64 *n_bytes)
+{
+  while ((*section = elf_nextscn (file->elf, *section)) != NULL) {
+    GElf_Shdr shdr;
+    Elf_Data *data;
+
+    if (gelf_getshdr (*section, &shdr) == NULL || shdr.sh_type != SHT_RELA
+        || (shdr.sh_flags & SHF_ALLOC) == 0)
+      continue;
+    if (shdr.sh_size > PYRO_ELF_RELOCATION_BYTES_MAX - *n_bytes) {
+      g_info ("relocations in %s are not all read: they are too large",
+              file->path);
+      return NULL;
+    }
+    *n_bytes += shdr.sh_size;
+    data = pyro_elf_file_read_section (file, *section, NULL);
+    if (data != NULL)
+      return data;
+  }
+  return NULL;
+}

@@ -30,6 +30,10 @@ typedef enum {
  * names of the sections, notes. A hundred times what is seen. */
 #define PYRO_ELF_SMALL_SECTION_BYTES_MAX (G_GUINT64_CONSTANT (8) << 20)
 
+/* What is read of all relocations of a file together. (Sections may be any
+ * number, and have the same bytes.) */
+#define PYRO_ELF_RELOCATION_BYTES_MAX (G_GUINT64_CONSTANT (64) << 20)
+
 typedef struct {
   Elf *elf;
   gchar *path;     /* NULL: an image in memory */
@@ -77,5 +81,11 @@ Elf_Scn *pyro_elf_file_find_section (PyroElfFile *file, const gchar *name);
  */
 Elf_Data *pyro_elf_file_read_section (PyroElfFile *file, Elf_Scn *section,
                                       GError **error);
+
+/* The contents of the next section behind *SECTION (NULL: the first one) with
+ * relocations that the loader applies. N_BYTES, 0 before the first, counts what
+ * was read. NULL: there are no more, or they are too large together. */
+Elf_Data *pyro_elf_file_next_relocations (PyroElfFile *file, Elf_Scn **section,
+                                          guint64 *n_bytes);
 
 G_END_DECLS

@@ -159,52 +159,52 @@ has_gaps (const PyroEntryPoints *entries, const PyroFdeTable *fdes)
   return found;
 }
 
-static void
+/* FALSE: the time is over. */
+static gboolean
 add_relocations (PyroEntryPoints *entries, PyroElfFile *file,
-                 const PyroFdeTable *fdes)
+                 const PyroFdeTable *fdes, const PyroTimeLimit *limit)
 {
   Elf_Scn *section = NULL;
+  guint64 n_bytes = 0;
+  Elf_Data *data;
 
-  while ((section = elf_nextscn (file->elf, section)) != NULL) {
-    GElf_Shdr shdr;
+  while ((data = pyro_elf_file_next_relocations (file, &section, &n_bytes))
+         != NULL) {
     GElf_Rela rela;
-    Elf_Data *data;
 
-    if (gelf_getshdr (section, &shdr) == NULL || shdr.sh_type != SHT_RELA
-        || (shdr.sh_flags & SHF_ALLOC) == 0)
-      continue;
-    data = pyro_elf_file_read_section (file, section, NULL);
-    for (guint i = 0; data != NULL && i < RELOCATIONS_MAX
-                      && gelf_getrela (data, i, &rela) != NULL;
-         i++) {
+    if (pyro_time_is_over (limit))
+      return FALSE;
+    for (guint i = 0;
+         i < RELOCATIONS_MAX && gelf_getrela (data, i, &rela) != NULL; i++) {
       if (GELF_R_SYM (rela.r_info) == 0)
         add (entries, fdes, rela.r_addend);
     }
   }
+  return TRUE;
 }
 
-/* Symbols that have no size name nothing, but say where something begins. */
+/* Those of the first section of TYPE: more of them would only be more to read.
+ * Symbols that have no size name nothing, but say where something begins. */
 static void
 add_symbols (PyroEntryPoints *entries, PyroElfFile *file,
-             const PyroFdeTable *fdes)
+             const PyroFdeTable *fdes, guint type)
 {
+  Elf_Data *data = NULL;
   Elf_Scn *section = NULL;
+  GElf_Shdr shdr;
+  GElf_Sym sym;
 
   while ((section = elf_nextscn (file->elf, section)) != NULL) {
-    GElf_Shdr shdr;
-    GElf_Sym sym;
-    Elf_Data *data;
-
-    if (gelf_getshdr (section, &shdr) == NULL
-        || (shdr.sh_type != SHT_SYMTAB && shdr.sh_type != SHT_DYNSYM))
-      continue;
-    data = pyro_elf_file_read_section (file, section, NULL);
-    for (guint i = 0;
-         data != NULL && i < SYMBOLS_MAX && gelf_getsym (data, i, &sym) != NULL;
-         i++) {
-      if (sym.st_shndx != SHN_UNDEF && sym.st_shndx != SHN_ABS)
-        add (entries, fdes, sym.st_value);
+    if (gelf_getshdr (section, &shdr) != NULL && shdr.sh_type == type) {
+      data = pyro_elf_file_read_section (file, section, NULL);
+      break;
     }
+  }
+  for (guint i = 0;
+       data != NULL && i < SYMBOLS_MAX && gelf_getsym (data, i, &sym) != NULL;
+       i++) {
+    if (sym.st_shndx != SHN_UNDEF && sym.st_shndx != SHN_ABS)
+      add (entries, fdes, sym.st_value);
   }
 }
 
@@ -250,10 +250,11 @@ pyro_entry_points_new (PyroElfFile *file, const PyroFdeTable *fdes,
   add_sections (entries, file);
   if (!has_gaps (entries, fdes))
     return g_steal_pointer (&entries);
-  if (pyro_time_is_over (limit))
+  if (pyro_time_is_over (limit)
+      || !add_relocations (entries, file, fdes, limit))
     return NULL;
-  add_relocations (entries, file, fdes);
-  add_symbols (entries, file, fdes);
+  add_symbols (entries, file, fdes, SHT_SYMTAB);
+  add_symbols (entries, file, fdes, SHT_DYNSYM);
   image = pyro_code_image_new (file);
   for (guint i = 0;
        image != NULL && image->machine == EM_X86_64 && i < image->sections->len;

@@ -127,41 +127,51 @@ read_symbols (PyroStatementCalls *calls, Elf_Data *symbols,
   return found;
 }
 
-/* What the loader puts where. */
+/* What RELA has the loader put where. */
 static void
+add_relocation (PyroStatementCalls *calls, const GElf_Rela *rela,
+                Elf_Data *symbols, const Elf_Data *strings)
+{
+  const PyroStatementKind *kind;
+  const gchar *name;
+  GElf_Sym sym;
+
+  if (GELF_R_SYM (rela->r_info) == 0 || rela->r_addend != 0
+      || gelf_getsym (symbols, GELF_R_SYM (rela->r_info), &sym) == NULL)
+    return;
+  name = string_at (strings, sym.st_name);
+  kind = name != NULL ? find_kind (name) : NULL;
+  if (kind != NULL)
+    insert (calls->slots, rela->r_offset, kind);
+  else if (sym.st_shndx != SHN_UNDEF && sym.st_value != 0)
+    insert (calls->own, rela->r_offset,
+            g_memdup2 (&sym.st_value, sizeof sym.st_value));
+}
+
+/* FALSE: the time is over. */
+static gboolean
 read_relocations (PyroStatementCalls *calls, PyroElfFile *file,
-                  Elf_Data *symbols, const Elf_Data *strings)
+                  Elf_Data *symbols, const Elf_Data *strings,
+                  const PyroTimeLimit *limit)
 {
   Elf_Scn *section = NULL;
+  guint64 n_bytes = 0;
+  Elf_Data *data;
 
-  while ((section = elf_nextscn (file->elf, section)) != NULL) {
-    GElf_Shdr shdr;
+  while ((data = pyro_elf_file_next_relocations (file, &section, &n_bytes))
+         != NULL) {
     GElf_Rela rela;
-    Elf_Data *data;
 
-    if (gelf_getshdr (section, &shdr) == NULL || shdr.sh_type != SHT_RELA
-        || (shdr.sh_flags & SHF_ALLOC) == 0)
-      continue;
-    data = pyro_elf_file_read_section (file, section, NULL);
-    for (guint i = 0; data != NULL && i < SYMBOLS_MAX
-                      && gelf_getrela (data, i, &rela) != NULL;
-         i++) {
-      const PyroStatementKind *kind;
-      const gchar *name;
-      GElf_Sym sym;
-
-      if (GELF_R_SYM (rela.r_info) == 0 || rela.r_addend != 0
-          || gelf_getsym (symbols, GELF_R_SYM (rela.r_info), &sym) == NULL)
-        continue;
-      name = string_at (strings, sym.st_name);
-      kind = name != NULL ? find_kind (name) : NULL;
-      if (kind != NULL)
-        insert (calls->slots, rela.r_offset, kind);
-      else if (sym.st_shndx != SHN_UNDEF && sym.st_value != 0)
-        insert (calls->own, rela.r_offset,
-                g_memdup2 (&sym.st_value, sizeof sym.st_value));
-    }
+    if (pyro_time_is_over (limit))
+      return FALSE;
+    for (guint i = 0;
+         i < SYMBOLS_MAX && gelf_getrela (data, i, &rela) != NULL
+         && g_hash_table_size (calls->slots) + g_hash_table_size (calls->own)
+                < SYMBOLS_MAX;
+         i++)
+      add_relocation (calls, &rela, symbols, strings);
   }
+  return TRUE;
 }
 
 /* A stub of the procedure linkage table jumps to where its slot says:
@@ -203,7 +213,7 @@ address_table (GDestroyNotify free_value)
 }
 
 PyroStatementCalls *
-pyro_statement_calls_new (PyroElfFile *file)
+pyro_statement_calls_new (PyroElfFile *file, const PyroTimeLimit *limit)
 {
   g_autoptr (PyroStatementCalls) calls = g_new0 (PyroStatementCalls, 1);
   Elf_Data *symbols, *strings;
@@ -219,9 +229,9 @@ pyro_statement_calls_new (PyroElfFile *file)
     return NULL;
   strings = pyro_elf_file_read_section (
       file, elf_getscn (file->elf, shdr.sh_link), NULL);
-  if (strings == NULL || !read_symbols (calls, symbols, strings))
+  if (strings == NULL || !read_symbols (calls, symbols, strings)
+      || !read_relocations (calls, file, symbols, strings, limit))
     return NULL;
-  read_relocations (calls, file, symbols, strings);
   return g_steal_pointer (&calls);
 }
 

@@ -10,6 +10,7 @@
 
 #include "symbols/code-image.h"
 #include "symbols/elf-file.h"
+#include "symbols/time-limit.h"
 
 G_BEGIN_DECLS
 
@@ -32,8 +33,9 @@ typedef struct {
 
 typedef struct _PyroStatementCalls PyroStatementCalls;
 
-/* NULL if FILE calls none of them. */
-PyroStatementCalls *pyro_statement_calls_new (PyroElfFile *file);
+/* NULL if FILE calls none of them, or if the time is over. */
+PyroStatementCalls *
+pyro_statement_calls_new (PyroElfFile *file, const PyroTimeLimit *limit);
 void pyro_statement_calls_free (PyroStatementCalls *calls);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (PyroStatementCalls, pyro_statement_calls_free)
 

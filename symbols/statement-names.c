@@ -166,7 +166,7 @@ pyro_statement_names_new (PyroElfFile *file, const PyroFdeTable *fdes,
   PyroStatementNames *names;
   Evidence evidence;
 
-  calls = pyro_statement_calls_new (file);
+  calls = pyro_statement_calls_new (file, limit);
   if (calls == NULL)
     return NULL;
   image = pyro_code_image_new (file);

@@ -207,6 +207,70 @@ a_huge_file_is_not_read (Fixture *fixture, gconstpointer data)
   copy_clear (&copy);
 }
 
+/* A stripped sample whose N_OVERLAPPING more sections have the same bytes. */
+#define OVERLAPPING_BYTES (8u << 20)
+#define N_OVERLAPPING 40
+
+typedef struct {
+  const gchar *sample, *point;
+  guint32 type;
+  gsize entry_size;
+} Overlap;
+
+static void
+write_overlapping (const gchar *path, const Overlap *overlap)
+{
+  g_autofree gchar *bytes = NULL;
+  g_autoptr (GByteArray) out = g_byte_array_new ();
+  g_autofree guint8 *zeros = g_malloc0 (OVERLAPPING_BYTES + 8);
+  Elf64_Ehdr *header;
+  Elf64_Shdr more
+      = { .sh_type = overlap->type, .sh_flags = SHF_ALLOC, .sh_addralign = 8 };
+  gsize size;
+
+  g_assert_true (g_file_get_contents (path, &bytes, &size, NULL));
+  header = (Elf64_Ehdr *)bytes;
+  more.sh_entsize = overlap->entry_size;
+  more.sh_offset = (size + 7) / 8 * 8;
+  more.sh_size = OVERLAPPING_BYTES / more.sh_entsize * more.sh_entsize;
+  g_byte_array_append (out, (guint8 *)bytes, size);
+  g_byte_array_append (out, zeros, more.sh_offset - size + OVERLAPPING_BYTES);
+  g_byte_array_append (out, (guint8 *)bytes + header->e_shoff,
+                       header->e_shnum * sizeof (Elf64_Shdr));
+  for (guint i = 0; i < N_OVERLAPPING; i++)
+    g_byte_array_append (out, (guint8 *)&more, sizeof more);
+  header = (Elf64_Ehdr *)out->data;
+  header->e_shoff = more.sh_offset + OVERLAPPING_BYTES;
+  header->e_shnum += N_OVERLAPPING;
+  g_assert_true (
+      g_file_set_contents (path, (gchar *)out->data, out->len, NULL));
+}
+
+static void
+sections_that_overlap_are_not_all_read (Fixture *fixture, gconstpointer data)
+{
+  const Overlap *overlap = data;
+  g_autofree gchar *sample = sample_path (overlap->sample);
+  g_autofree gchar *path = fixture_path (fixture, "liboverlap.so");
+  g_autoptr (PyroSymbolizer) symbolizer = pyro_symbolizer_new ();
+  struct rusage before, after;
+  const PyroSymbol *symbols;
+
+  if (sizeof (gpointer) != 8) {
+    g_test_skip ("only made for 64 bit");
+    return;
+  }
+  run ("strip", "-o", path, sample, NULL);
+  write_overlapping (path, overlap);
+  getrusage (RUSAGE_SELF, &before);
+  pyro_symbolizer_lookup (symbolizer, path, NULL,
+                          sample_address (sample, overlap->point), &symbols);
+  g_assert_nonnull (symbols->name);
+  getrusage (RUSAGE_SELF, &after);
+  /* Of 320 MiB. */
+  g_assert_cmpint (after.ru_maxrss - before.ru_maxrss, <, 128 * 1024);
+}
+
 /* Looks up a handful of addresses, which are right for the whole file. */
 static void
 look_up (const gchar *path, const gchar *debug_directory,
@@ -420,6 +484,15 @@ no_debuginfod_server_is_asked (void)
 int
 main (int argc, char **argv)
 {
+  static const Overlap overlaps[] = {
+    { "libsample-routines.so", "routine_in_table_point", SHT_RELA,
+      sizeof (Elf64_Rela) },
+    { "libsample-routines.so", "routine_in_table_point", SHT_DYNSYM,
+      sizeof (Elf64_Sym) },
+    { "libsample-statements.so", "stated_twice_point", SHT_RELA,
+      sizeof (Elf64_Rela) },
+  };
+
   g_test_init (&argc, &argv, NULL);
   ADD_FILES ("what-is-no-regular-file-is-not-waited-for", NULL,
              what_is_no_regular_file_is_not_waited_for);
@@ -445,6 +518,12 @@ main (int argc, char **argv)
              a_huge_file_is_not_read);
   ADD_FILES ("a-huge-file-is-not-read/debug-information", ".debug_info",
              a_huge_file_is_not_read);
+  ADD_FILES ("sections-that-overlap-are-not-all-read/relocations-of-routines",
+             &overlaps[0], sections_that_overlap_are_not_all_read);
+  ADD_FILES ("sections-that-overlap-are-not-all-read/symbols-of-routines",
+             &overlaps[1], sections_that_overlap_are_not_all_read);
+  ADD_FILES ("sections-that-overlap-are-not-all-read/relocations-of-statements",
+             &overlaps[2], sections_that_overlap_are_not_all_read);
   ADD_FILES ("a-file-may-be-cut-off-anywhere/dwarf-5", "libsample-dwarf5.so",
              a_file_may_be_cut_off_anywhere);
   ADD_FILES ("a-file-may-be-cut-off-anywhere/dwarf-4", "libsample-dwarf4.so",
