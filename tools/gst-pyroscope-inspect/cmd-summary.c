@@ -189,7 +189,8 @@ print_stats (const Summary *summary)
   if (pyro_fact_get_count (stats, NAMES_POSTPONED, &count))
     print_line (summary, "names",
                 "%" G_GINT64_FORMAT
-                " addresses were not looked up: the time to stop was over",
+                " addresses were not looked up: the time to stop was over "
+                "(gst-pyroscope-inspect symbolize looks them up)",
                 count);
 }
 

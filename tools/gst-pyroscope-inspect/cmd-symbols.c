@@ -33,6 +33,9 @@ describe (const PyroLibrary *library, const PyroSymbolSource *source)
   if (source->debug_file != NULL)
     return g_strdup_printf ("gst-pyroscope-inspect symbolize names it by %s",
                             source->debug_file);
+  if (source->has_symbols)
+    return g_strdup ("the file here has symbols: gst-pyroscope-inspect "
+                     "symbolize looks them up");
   switch (source->state) {
   case PYRO_FILE_NONE:
     return g_strdup ("generated code, or the kernel's: no file has its names");
@@ -140,6 +143,7 @@ json_library (PyroJson *json, const Symbols *self, const PyroLibrary *library,
   pyro_json_uint (json, "addresses", library->n_addresses);
   pyro_json_uint (json, "addresses_without_name", library->n_unnamed);
   pyro_json_string (json, "file_here", states[source->state]);
+  pyro_json_bool (json, "file_has_symbols", source->has_symbols);
   pyro_json_string (json, "debug_file", source->debug_file);
   pyro_json_string (json, "package", source->package);
   pyro_json_string (json, "command", source->command);

@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "symbol-source.h"
 
+#include <gelf.h>
 #include <string.h>
+
+#include "symbols/debug-info.h"
 
 /* The first line that COMMAND says, or NULL if it fails. (transfer full) */
 static gchar *
@@ -86,6 +89,20 @@ find_package (PyroSymbolSource *source, const gchar *path)
   }
 }
 
+/* Whether FILE has what a debug file would have. */
+static gboolean
+has_symbols (PyroElfFile *file)
+{
+  Elf_Scn *section = NULL;
+  GElf_Shdr shdr;
+
+  while ((section = elf_nextscn (file->elf, section)) != NULL) {
+    if (gelf_getshdr (section, &shdr) != NULL && shdr.sh_type == SHT_SYMTAB)
+      return TRUE;
+  }
+  return pyro_debug_info_exists (file);
+}
+
 void
 pyro_symbol_source_find (PyroSymbolSource *source,
                          const PyroDebugPlaces *places, const gchar *filename,
@@ -114,10 +131,12 @@ pyro_symbol_source_find (PyroSymbolSource *source,
         : g_error_matches (error, PYRO_ELF_ERROR, PYRO_ELF_ERROR_OTHER_BUILD)
             ? PYRO_FILE_OTHER
             : PYRO_FILE_MISSING;
+  source->has_symbols = file != NULL && has_symbols (file);
   debug_file = pyro_debug_file_find (places, file, build_id);
   if (debug_file != NULL)
     source->debug_file = g_strdup (debug_file->path);
-  else if (file != NULL && below == NULL && *filename == '/')
+  else if (file != NULL && !source->has_symbols && below == NULL
+           && *filename == '/')
     find_package (source, filename);
 }
 

@@ -23,9 +23,10 @@ typedef enum {
 
 typedef struct {
   PyroFileState state;
-  gchar *debug_file; /* with symbols or lines, or NULL */
-  gchar *package;    /* that the file is from, or NULL */
-  gchar *command;    /* installs its debug information, or NULL */
+  gboolean has_symbols; /* the file itself: a symbol table, or lines */
+  gchar *debug_file;    /* with symbols or lines, or NULL */
+  gchar *package;       /* that the file is from, or NULL */
+  gchar *command;       /* installs its debug information, or NULL */
 } PyroSymbolSource;
 
 void pyro_symbol_source_find (PyroSymbolSource *source,

@@ -227,32 +227,64 @@ class Symbols(Case):
         self.assertTrue(library["debug_file"].endswith(".debug"))
         self.assertRegex(library["advice"], "inspect symbolize")
 
-    def test_the_package_of_a_file_says_what_to_install(self):
-        profile = Profile(file=LIBRARY, build_id=self.build_id)
+    def stripped(self):
+        """The library without symbols, and a capture with an address in it."""
+        file = self.folder / "libstripped.so"
+        subprocess.run(["strip", "-o", file, LIBRARY], check=True)
+        return str(file), self.capture_of(file)
+
+    def capture_of(self, file):
+        profile = Profile(file=str(file), build_id=self.build_id)
         profile.add([self.address], [1, 10])
-        path = profile.write(self.folder / "a.pb.gz")
+        return profile.write(self.folder / "a.pb.gz")
+
+    def test_the_package_of_a_file_says_what_to_install(self):
+        file, path = self.stripped()
         tools = self.package_manager("echo \"libdemo1:amd64: $2\"")
-        library = self.libraries(path, path=tools)[LIBRARY]
+        library = self.libraries(path, path=tools)[file]
         self.assertEqual(library["command"], "apt install libdemo1-dbgsym")
         self.assertEqual(library["file_here"], "same")
         text = self.run_tool("symbols", path, path=tools)
         self.assertIn("apt install libdemo1-dbgsym, then "
                       "gst-pyroscope-inspect symbolize", text)
 
+    def test_a_file_that_has_symbols_needs_no_package(self):
+        tools = self.package_manager("echo \"libdemo1:amd64: $2\"")
+        only = self.folder / "lib"
+        only.mkdir()
+        for option in ["--strip-debug", "--strip-unneeded",
+                       "--remove-section=.debug*"]:
+            file = only / "libdemo.so"
+            subprocess.run(["objcopy", option, LIBRARY, file], check=True)
+            path = self.capture_of(file)
+            library = self.libraries(path, path=tools)[str(file)]
+            has_symbols = option != "--strip-unneeded"
+            with self.subTest(option):
+                self.assertEqual(library["file_has_symbols"], has_symbols)
+                self.assertEqual(library["command"] is None, has_symbols)
+                self.assertRegex(library["advice"], "symbolize looks them up"
+                                 if has_symbols else "apt install")
+        out = self.folder / "out.pb.gz"
+        self.run_tool("symbolize", "-o", out, path)
+        self.assertIn("sample_local", self.run_tool("top", out))
+
     def test_a_file_of_no_package_says_so(self):
-        profile = Profile(file=LIBRARY, build_id=self.build_id)
-        profile.add([self.address], [1, 10])
-        path = profile.write(self.folder / "a.pb.gz")
+        file, path = self.stripped()
         library = self.libraries(path, path=self.package_manager("exit 1"))
-        self.assertIsNone(library[LIBRARY]["command"])
-        self.assertRegex(library[LIBRARY]["advice"], "no package has this")
+        self.assertIsNone(library[file]["command"])
+        self.assertRegex(library[file]["advice"], "no package has this")
 
     def test_an_answer_that_is_no_package_is_not_printed(self):
-        profile = Profile(file=LIBRARY, build_id=self.build_id)
-        profile.add([self.address], [1, 10])
-        path = profile.write(self.folder / "a.pb.gz")
+        file, path = self.stripped()
         tools = self.package_manager("echo '$(reboot): x'")
-        self.assertIsNone(self.libraries(path, path=tools)[LIBRARY]["command"])
+        self.assertIsNone(self.libraries(path, path=tools)[file]["command"])
+
+    def test_what_was_not_looked_up_can_be_symbolized(self):
+        profile = Profile(comments=["stats.samples=6",
+                                    "stats.names.postponed=3"])
+        path = profile.add(["f"], [1, 1]).write(self.folder / "a.pb.gz")
+        self.assertRegex(self.run_tool("summary", path),
+                         "3 addresses were not looked up.* symbolize ")
 
     def test_another_build_or_none_needs_the_other_system(self):
         library = self.libraries(self.capture())[PATH]
