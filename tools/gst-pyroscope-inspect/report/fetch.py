@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Gets the report's libraries, as package-lock.json has their hashes.
 
-Usage: fetch.py NPM FOLDER
+Usage: fetch.py NPM FOLDER LOCK PACKAGE
+LOCK is package-lock.json and PACKAGE package.json.
 They are in FOLDER/node_modules then. What is there for the same lock is kept,
 and node_modules beside this file is used instead where somebody has put it there
 (npm ci), so that a build without a network has the report, too.
@@ -13,13 +14,13 @@ import subprocess
 import sys
 
 HERE = pathlib.Path(__file__).parent
-NAMES = ["package.json", "package-lock.json"]
 
 
 def main():
-    npm, folder = sys.argv[1], pathlib.Path(sys.argv[2])
+    npm, *paths = sys.argv[1:]
+    folder, *inputs = map(pathlib.Path, paths)
     stamp = folder / "fetched-for.json"
-    lock = (HERE / "package-lock.json").read_bytes()
+    lock = inputs[0].read_bytes()
     folder.mkdir(parents=True, exist_ok=True)
     if stamp.exists() and stamp.read_bytes() == lock:
         return 0
@@ -27,13 +28,13 @@ def main():
     if (HERE / "node_modules").is_dir():
         shutil.copytree(HERE / "node_modules", folder / "node_modules")
     else:
-        for name in NAMES:
-            shutil.copy(HERE / name, folder / name)
+        for path in inputs:
+            shutil.copy(path, folder / path.name)
         try:
             subprocess.run([npm, "ci", "--ignore-scripts", "--no-audit",
-                            "--no-fund", "--loglevel=error"], cwd=folder,
-                           check=True, timeout=120,
-                           stdin=subprocess.DEVNULL)
+                            "--no-fund", "--loglevel=error", "--fetch-retries=1",
+                            "--fetch-timeout=20000"], cwd=folder, check=True,
+                           timeout=120, stdin=subprocess.DEVNULL)
         except (OSError, subprocess.SubprocessError) as error:
             print(f"npm ci: {error}", file=sys.stderr)
             return 1
