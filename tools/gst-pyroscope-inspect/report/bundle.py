@@ -13,6 +13,8 @@ import sys
 LIBRARIES = ["d3-array", "d3-color", "d3-dispatch", "d3-ease", "d3-format",
              "d3-hierarchy", "d3-interpolate", "d3-selection", "d3-time",
              "d3-time-format", "d3-timer", "d3-scale", "d3-transition"]
+# They have others in their files.
+LICENSED = [*LIBRARIES, "d3-flame-graph", "internmap"]
 FLAME_GRAPH = "d3-flame-graph/dist/d3-flamegraph.umd.min.js"
 MAX_SIZE = 1_500_000
 
@@ -32,7 +34,7 @@ def libraries(modules):
 
 def licenses(modules):
     texts = {}
-    for name in [*LIBRARIES, "d3-flame-graph"]:
+    for name in LICENSED:
         text = (modules / name / "LICENSE").read_text().strip()
         texts.setdefault(text, []).append(name)
     return "".join(script("\n".join([", ".join(names) + ":", text]), names)

@@ -45,6 +45,13 @@ class Written(Case):
         self.assertEqual([p.name for p in self.folder.glob("*.html*")],
                          ["report.html"])
 
+    def test_the_page_has_the_licences_of_its_libraries(self):
+        text = self.run_tool("report", "-o", "-", self.demo_file())
+        text = re.search(r'id="licenses">(.*?)</script>', text, re.S)[1]
+        names = ", ".join(re.findall("(?m)^(.*):$", text)).split(", ")
+        for name in ["d3-array", "d3-flame-graph", "internmap"]:
+            self.assertIn(name, names)
+
     def test_flamegraph_is_another_name_and_a_pipe_will_do(self):
         path = self.demo_file()
         self.assertEqual(self.run_tool("flamegraph", "-o", "-", path),
