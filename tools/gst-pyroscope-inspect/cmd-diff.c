@@ -32,6 +32,7 @@ typedef struct {
   PyroOptions options;
   PyroInput *inputs[2];
   PyroSelection sides[2];
+  GError *nothing[2]; /* why a side has no sample, or NULL */
   PyroDiff *diff;
   guint n_rows; /* to be shown */
 } Diff;
@@ -280,8 +281,46 @@ read_side (Diff *diff, guint side, GError **error)
                  "%s has nothing to compare", diff->options.paths[side]);
     return FALSE;
   }
-  return pyro_selection_make (&diff->sides[side], diff->inputs[side],
-                              &diff->options, error);
+  if (pyro_selection_make (&diff->sides[side], diff->inputs[side],
+                           &diff->options, &diff->nothing[side]))
+    return TRUE;
+  if (g_error_matches (diff->nothing[side], PYRO_INSPECT_ERROR,
+                       PYRO_INSPECT_ERROR_NO_MATCH))
+    return TRUE;
+  g_propagate_error (error, g_steal_pointer (&diff->nothing[side]));
+  return FALSE;
+}
+
+/* What the filters choose may be on one side only. */
+static gboolean
+check_filters (const Diff *diff, GError **error)
+{
+  const GError *reason = NULL;
+
+  if (diff->inputs[0]->unmatched != NULL && diff->inputs[1]->unmatched != NULL)
+    reason = diff->inputs[0]->unmatched;
+  else if (diff->nothing[0] != NULL && diff->nothing[1] != NULL)
+    reason = diff->nothing[0];
+  if (reason != NULL)
+    g_propagate_error (error, g_error_copy (reason));
+  return reason == NULL;
+}
+
+/* A label may be on one side only, which an empty side says nothing of. */
+static gboolean
+check_keys (const Diff *diff, GError **error)
+{
+  const gchar *const *keys = (const gchar *const *)diff->by;
+  const gboolean has_a = diff->nothing[0] == NULL;
+  const gboolean has_b = diff->nothing[1] == NULL;
+
+  if (has_a
+      && pyro_table_check_keys (diff->sides[0].profile, keys,
+                                diff->options.filters, has_b ? NULL : error))
+    return TRUE;
+  return has_b
+         && pyro_table_check_keys (diff->sides[1].profile, keys,
+                                   diff->options.filters, error);
 }
 
 static gboolean
@@ -312,19 +351,13 @@ check_sides (const Diff *diff, GError **error)
 static gboolean
 compare (Diff *diff, GError **error)
 {
-  const gchar *const *keys = NULL;
-
+  diff->options.may_match_nothing = TRUE;
   if (!check_options (diff, error) || !read_side (diff, 0, error)
-      || !read_side (diff, 1, error) || !check_sides (diff, error))
+      || !read_side (diff, 1, error) || !check_sides (diff, error)
+      || !check_filters (diff, error) || !check_keys (diff, error))
     return FALSE;
-  keys = (const gchar *const *)diff->by;
-  /* A label may be on one side only. */
-  if (!pyro_table_check_keys (diff->sides[0].profile, keys,
-                              diff->options.filters, NULL)
-      && !pyro_table_check_keys (diff->sides[1].profile, keys,
-                                 diff->options.filters, error))
-    return FALSE;
-  diff->diff = pyro_diff_new (&diff->sides[0], &diff->sides[1], keys, diff->cum,
+  diff->diff = pyro_diff_new (&diff->sides[0], &diff->sides[1],
+                              (const gchar *const *)diff->by, diff->cum,
                               diff->normalise);
   g_ptr_array_sort_with_data (diff->diff->rows, compare_rows,
                               (gpointer)diff->options.sort);
@@ -417,6 +450,8 @@ pyro_cmd_diff (int argc, char **argv)
   pyro_diff_free (diff.diff);
   pyro_input_free (diff.inputs[0]);
   pyro_input_free (diff.inputs[1]);
+  g_clear_error (&diff.nothing[0]);
+  g_clear_error (&diff.nothing[1]);
   pyro_options_clear (&diff.options);
   g_ptr_array_unref (diff.rules);
   g_strfreev (diff.by);

@@ -351,6 +351,7 @@ PyroInput *
 pyro_input_read (gchar *const *paths, const PyroOptions *options,
                  GError **error)
 {
+  g_autoptr (GError) unmatched = NULL;
   PyroInput *input = NULL;
   Reader reader;
   guint i;
@@ -366,14 +367,18 @@ pyro_input_read (gchar *const *paths, const PyroOptions *options,
     g_set_error (error, PYRO_INSPECT_ERROR, PYRO_INSPECT_ERROR_NO_MATCH,
                  "no capture of %u lies in the time that was asked for",
                  reader.n_outside);
-  } else if (pyro_filter_facts_check (&reader.facts, error)) {
+  } else if (pyro_filter_facts_check (&reader.facts, &unmatched)
+             || options->may_match_nothing) {
     report_notes (&reader);
     input = g_new0 (PyroInput, 1);
     input->failed = reader.failed;
+    input->unmatched = g_steal_pointer (&unmatched);
     input->groups = g_ptr_array_new_with_free_func (group_free);
     for (i = 0; i < reader.collections->len; i++)
       g_ptr_array_add (input->groups,
                        finish_group (reader.collections->pdata[i]));
+  } else {
+    g_propagate_error (error, g_steal_pointer (&unmatched));
   }
   reader_clear (&reader);
   return input;
@@ -385,5 +390,6 @@ pyro_input_free (PyroInput *input)
   if (input == NULL)
     return;
   g_ptr_array_unref (input->groups);
+  g_clear_error (&input->unmatched);
   g_free (input);
 }

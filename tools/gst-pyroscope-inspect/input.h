@@ -21,6 +21,9 @@ typedef struct {
 typedef struct {
   GPtrArray *groups; /* PyroInputGroup, in the order they were met */
   gboolean failed;   /* something could not be read, and was reported */
+  GError
+      *unmatched; /* why a filter matches nothing, where that is the command's
+                     to report (PyroOptions.may_match_nothing), or NULL */
 } PyroInput;
 
 /* What cannot be read is reported, one line each, and left out; so are files

@@ -29,7 +29,9 @@ typedef struct {
   /* Keys of labels (borrowed) that are wanted of the series, too, where samples
    * do not have them; the command adds to them before the input is read. */
   GPtrArray *wanted;
-  gboolean all_series;    /* all of the series' labels are wanted */
+  gboolean all_series;        /* all of the series' labels are wanted */
+  gboolean may_match_nothing; /* filters without a match are the command's to
+                                 report */
   gboolean mark_captures; /* samples get PYRO_CAPTURE_LABEL, "TIME:DURATION" of
                              their capture in nanoseconds */
 

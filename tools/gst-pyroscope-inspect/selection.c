@@ -151,9 +151,6 @@ pyro_selection_make (PyroSelection *selection, PyroInput *input,
       group = input->groups->pdata[0];
   }
   g_ptr_array_add (chosen, (gpointer)group);
-  if (!pyro_selection_check (chosen, options, error))
-    return FALSE;
-  report_left_aside (input, group);
   selection->profile = group->profile;
   selection->n_files = group->n_files;
   selection->type
@@ -161,6 +158,9 @@ pyro_selection_make (PyroSelection *selection, PyroInput *input,
             ? (guint)pyro_selection_find_type (group->profile, options->type)
             : pyro_selection_default_type (group->profile);
   selection->total = pyro_selection_sum (group->profile, selection->type);
+  if (!pyro_selection_check (chosen, options, error))
+    return FALSE;
+  report_left_aside (input, group);
   return TRUE;
 }
 

@@ -24,7 +24,8 @@ gboolean pyro_selection_check (GPtrArray *groups, const PyroOptions *options,
                                GError **error);
 
 /* Chooses the first group that has the asked type, by default that of "cpu" or
- * the first, and in it the type. Says on stderr what was left aside. */
+ * the first, and in it the type. Says on stderr what was left aside. With the
+ * error PYRO_INSPECT_ERROR_NO_MATCH, the selection is an empty profile. */
 gboolean pyro_selection_make (PyroSelection *selection, PyroInput *input,
                               const PyroOptions *options, GError **error);
 

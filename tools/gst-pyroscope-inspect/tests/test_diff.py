@@ -90,6 +90,35 @@ class Differences(Case):
         self.assertRegex(self.out, r"(?m) gone \* old$")
         self.assertRegex(self.out, r"(?m) new \* young$")
 
+    def test_a_filter_may_match_on_one_side_only(self):
+        a = Profile().add(["f"], [100, 1000 * MS], element="old").write(
+            self.folder / "a.pb")
+        b = Profile().add(["f"], [100, 1000 * MS], element="young").write(
+            self.folder / "b.pb")
+        for option in "--filter=element=young", "--filter=element~^y":
+            with self.subTest(option):
+                rows, result = self.diff(option, a, b)
+                self.assertEqual(list(rows), ["young"])
+                self.assertEqual(rows["young"]["a"]["flat"], 0)
+                self.assertEqual(result["total"]["delta"], 1000 * MS)
+        rows, _ = self.diff("--filter=element=young", b, a)
+        self.assertEqual(rows["young"]["delta"], -1000 * MS)
+        self.assertTrue(rows["young"]["significant"])
+        for way in "time", "cpu":
+            self.run_tool("diff", f"--normalise={way}",
+                          "--filter=element=young", a, b)
+            self.assertRegex(self.out, r"(?m) new \* young$")
+        self.run_tool("diff", "--filter=element=young",
+                      "--fail-on=element=young:+5%", a, b, status=3)
+        self.refused("diff", "--filter=element=yung", a, b,
+                     message='element="yung"')
+        self.refused("diff", "--filter=elemnt=young", a, b,
+                     message='the label "elemnt".*"element"')
+        self.refused("diff", "--filter=element=young", "--by=thraed", a, b,
+                     message='the label "thraed"')
+        self.refused("diff", "--focus=nothing", a, b,
+                     message="no sample of 1 matches the filter")
+
     def test_a_rule_fails_only_for_what_is_significant(self):
         a = self.write("a", 400)
         for n, rule, status in [
