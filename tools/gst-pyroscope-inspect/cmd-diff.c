@@ -437,7 +437,8 @@ pyro_cmd_diff (int argc, char **argv)
     .description
     = "Each row has the difference and half of its 95% confidence interval, "
       "from what the\nprofile says of its sampling; how two runs differ for "
-      "other reasons is not in it.",
+      "other reasons is not in it.\nThe exit status is 3 where a rule of "
+      "--fail-on is broken.",
     .extra = extra,
     .csv = TRUE,
     .sorts = sorts,

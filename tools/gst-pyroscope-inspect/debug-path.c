@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "debug-path.h"
 
+#include <string.h>
+
 #include "inspect-error.h"
 
 static gboolean
@@ -13,12 +15,26 @@ check_folder (const gchar *option, const gchar *path, GError **error)
   return FALSE;
 }
 
+/* They are joined by it (as in gdb's debug-file-directory). */
+static gboolean
+check_colon (const gchar *path, GError **error)
+{
+  if (strchr (path, ':') == NULL)
+    return TRUE;
+  g_set_error (error, PYRO_INSPECT_ERROR, PYRO_INSPECT_ERROR_VALUE,
+               "--debug-path %s: the folder's name cannot have a ':' (give "
+               "several folders by several options)",
+               path);
+  return FALSE;
+}
+
 gboolean
 pyro_debug_path_check (const PyroDebugPathOptions *options, GError **error)
 {
   for (gchar **folder = options->folders; folder != NULL && *folder != NULL;
        folder++) {
-    if (!check_folder ("--debug-path", *folder, error))
+    if (!check_colon (*folder, error)
+        || !check_folder ("--debug-path", *folder, error))
       return FALSE;
   }
   return options->sysroot == NULL

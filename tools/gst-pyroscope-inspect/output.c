@@ -29,6 +29,19 @@ is_special (const gchar *path)
   return stat (path, &info) == 0 && !S_ISREG (info.st_mode);
 }
 
+/* A file of this process's own. What has the name already is left over from
+ * another process with the number, or is somebody's trap. */
+static int
+create (const gchar *path)
+{
+  const int flags = O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC;
+  int fd = g_open (path, flags, 0666);
+
+  if (fd >= 0 || errno != EEXIST || g_unlink (path) != 0)
+    return fd;
+  return g_open (path, flags, 0666);
+}
+
 gboolean
 pyro_output_begin (PyroOutput *output, const gchar *path, gboolean binary,
                    GError **error)
@@ -46,10 +59,16 @@ pyro_output_begin (PyroOutput *output, const gchar *path, gboolean binary,
   }
   fflush (stdout);
   output->path = g_strdup (path);
-  output->partial = is_special (path)
-                        ? g_strdup (path)
-                        : g_strdup_printf ("%s.%d.partial", path, getpid ());
-  fd = g_open (output->partial, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+  if (is_special (path)) {
+    output->partial = g_strdup (path);
+    fd = g_open (path, O_WRONLY | O_TRUNC | O_CLOEXEC, 0);
+  } else {
+    output->partial = g_strdup_printf ("%s.%d.partial", path, getpid ());
+    fd = create (output->partial);
+  }
+  /* It is standard output at once where that was closed. */
+  if (fd == STDOUT_FILENO)
+    return TRUE;
   if (fd >= 0)
     output->before = fcntl (STDOUT_FILENO, F_DUPFD_CLOEXEC, 3);
   if (fd < 0 || dup2 (fd, STDOUT_FILENO) < 0) {

@@ -397,6 +397,26 @@ class Converted(Query):
                      message='nearest: "folded"')
         self.assertEqual(os.listdir(self.folder), ["a.pb.gz"])
 
+    def test_a_file_is_written_where_something_is_left_or_closed(self):
+        """exec keeps the process's number, which the unfinished file has."""
+        path = self.demo_file()
+        victim = self.folder / "victim"
+        victim.write_text("mine")
+        for before, after in [("ln -s victim out.$$.partial;", ""),
+                              ("", ">&-")]:
+            with self.subTest(before + after):
+                subprocess.run(
+                    ["sh", "-c", f'{before} exec "$0" convert --to=folded '
+                     f'-o out "$1" {after}', TOOL, path], check=True,
+                    cwd=self.folder, stdout=subprocess.DEVNULL)
+                out = self.folder / "out"
+                self.assertIn("main;loop;encode", out.read_text())
+                self.assertFalse(out.is_symlink())
+                self.assertEqual(victim.read_text(), "mine")
+                out.unlink()
+                self.assertEqual(sorted(os.listdir(self.folder)),
+                                 ["a.pb.gz", "victim"])
+
     def test_all_commands_work_in_a_pipe(self):
         path = self.demo_file()
         merged = subprocess.run([TOOL, "merge", str(path)],

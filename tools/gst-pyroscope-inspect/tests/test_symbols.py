@@ -191,6 +191,9 @@ class Symbolize(Case):
                      message="--sysroot .*a.pb.gz is no folder")
         self.refused("symbolize", "--debug-path", self.folder / "no", one,
                      message="--debug-path .*/no is no folder")
+        (self.folder / "a:b").mkdir()
+        self.refused("symbolize", "--debug-path", self.folder / "a:b", one,
+                     message="--debug-path .*/a:b: .* cannot have a ':'")
         one.write_bytes(b"rubbish")
         self.refused("symbolize", "-o", self.folder / "o", one,
                      message="a.pb.gz: .*no pprof profile")
