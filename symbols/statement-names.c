@@ -25,7 +25,7 @@ struct _PyroStatementNames {
 typedef struct {
   const PyroStatementCalls *calls;
   GArray *functions;      /* of PyroStatedFunction */
-  GHashTable *registered; /* set of names */
+  GHashTable *registered; /* name → functions that have it */
   GHashTable *stated;     /* PyroStatedName → functions that have it */
 } Evidence;
 
@@ -55,8 +55,13 @@ count_functions (Evidence *evidence)
     const PyroStatedFunction *function
         = &g_array_index (evidence->functions, PyroStatedFunction, i);
 
-    if (function->registered != NULL)
-      g_hash_table_add (evidence->registered, (gpointer)function->registered);
+    if (function->registered != NULL) {
+      const guint n = GPOINTER_TO_UINT (
+          g_hash_table_lookup (evidence->registered, function->registered));
+
+      g_hash_table_insert (evidence->registered, (gpointer)function->registered,
+                           GUINT_TO_POINTER (n + 1));
+    }
     for (guint j = 0; function->names != NULL && j < function->names->len;
          j++) {
       PyroStatedName *stated
@@ -125,15 +130,14 @@ is_sure_among (const PyroStatedFunction *function, const PyroStatedName *stated,
          || (stated->n >= 3 && 3 * stated->n >= 2 * n_statements);
 }
 
-/* The name of FUNCTION, or NULL. */
+/* The name that the statements in FUNCTION are sure of, or NULL. */
 static const gchar *
-decide (const Evidence *evidence, const PyroStatedFunction *function)
+decide_by_statements (const Evidence *evidence,
+                      const PyroStatedFunction *function)
 {
   const PyroStatedName *highest = NULL;
   guint n = 0, n_statements = 0, n_virtual = 0;
 
-  if (function->registered != NULL)
-    return function->registered;
   for (guint i = 0; function->names != NULL && i < function->names->len; i++) {
     const PyroStatedName *stated
         = &g_array_index (function->names, PyroStatedName, i);
@@ -154,6 +158,37 @@ decide (const Evidence *evidence, const PyroStatedFunction *function)
              : is_sure_among (function, highest, n_statements, n_virtual))
     return highest->name;
   return NULL;
+}
+
+static gboolean
+is_stated (const PyroStatedFunction *function, const gchar *name)
+{
+  for (guint i = 0; function->names != NULL && i < function->names->len; i++) {
+    if (g_str_equal (g_array_index (function->names, PyroStatedName, i).name,
+                     name))
+      return TRUE;
+  }
+  return FALSE;
+}
+
+/* The name of FUNCTION, or NULL. A macro that registers a function under the
+ * name of another one, or a linker that makes one function of equal ones, is
+ * seen by what contradicts it. */
+static const gchar *
+decide (const Evidence *evidence, const PyroStatedFunction *function)
+{
+  const gchar *registered = function->registered;
+  const gchar *stated = decide_by_statements (evidence, function);
+
+  if (registered == NULL)
+    return stated;
+  if (function->has_registered
+      || GPOINTER_TO_UINT (
+             g_hash_table_lookup (evidence->registered, registered))
+             > 1
+      || (stated != NULL && !is_stated (function, registered)))
+    return NULL;
+  return registered;
 }
 
 PyroStatementNames *

@@ -125,8 +125,11 @@ add_registered (Scan *scan, const PyroStatementKind *kind,
   PyroStatedFunction *function
       = function_argument (scan, arguments, kind->code);
 
-  if (name != NULL && function != NULL)
-    function->registered = name;
+  if (name == NULL || function == NULL)
+    return;
+  function->has_registered |= function->registered != NULL
+                              && !g_str_equal (function->registered, name);
+  function->registered = name;
 }
 
 static void

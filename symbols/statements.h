@@ -27,6 +27,7 @@ typedef struct {
   guint64 start, end;
   GArray *names;           /* of PyroStatedName, or NULL */
   const gchar *registered; /* by GST_DEBUG_FUNCPTR (function), or NULL */
+  gboolean has_registered; /* there is more than one */
   gchar *program;          /* of ORC's that it runs, or NULL */
   gboolean is_backup;      /* it does what that program would */
   gboolean has_programs;   /* there is more than one */

@@ -2,7 +2,8 @@
 /* compare-names MAX FILE...: what debug statements say of the functions in
  * copies of FILEs without symbols, against FILEs' own symbols. Fails if there
  * are no names, or if more than MAX of a thousand are wrong. Exported functions
- * are left out: symbols that no file lacks name them. */
+ * are left out: symbols that no file lacks name them. 77: code is not read
+ * here. */
 #include "symbols/statement-names.h"
 #include "symbols/symbol-table.h"
 #include "symbols/tests/support.h"
@@ -119,6 +120,9 @@ main (int argc, char **argv)
 #if defined(PYRO_HAVE_CAPSTONE) && defined(__x86_64__)
   if (count.n_names == 0)
     return 1;
+#else
+  if (count.n_names == 0)
+    return 77; /* no code is read: meson calls it skipped */
 #endif
   return 1000 * count.n_wrong > atoi (argv[1]) * count.n_names;
 }

@@ -72,6 +72,39 @@ stated_nowhere_chain (void)
   sample_work (4);
 }
 
+/* It is registered under another name. */
+static void
+stated_otherwise_chain (void)
+{
+  POINT (stated_otherwise_chain_point);
+  DEBUG ("one");
+  sample_work (6);
+  DEBUG ("two");
+}
+
+/* Both are registered under one name. */
+static void
+shares_name_event (void)
+{
+  POINT (shares_name_event_point);
+  sample_work (7);
+}
+
+static void
+shares_name_query (void)
+{
+  POINT (shares_name_query_point);
+  sample_work (8);
+}
+
+/* It is registered under two names. */
+static void
+has_two_names_chain (void)
+{
+  POINT (has_two_names_chain_point);
+  sample_work (9);
+}
+
 /* It is inlined twice: whose are its statements? */
 static INLINE int
 inlined_twice (int x)
@@ -186,4 +219,9 @@ void
 sample_registers (void)
 {
   _gst_debug_register_funcptr (stated_nowhere_chain, "stated_nowhere_chain");
+  _gst_debug_register_funcptr (stated_otherwise_chain, "wrong_name_chain");
+  _gst_debug_register_funcptr (shares_name_event, "shares_name");
+  _gst_debug_register_funcptr (shares_name_query, "shares_name");
+  _gst_debug_register_funcptr (has_two_names_chain, "has_two_names_chain");
+  _gst_debug_register_funcptr (has_two_names_chain, "has_one_name_chain");
 }
