@@ -45,9 +45,8 @@ configure () {
     # Assertions off, symbols in: the tracer's own frames should have names.
     release) options=(--buildtype=debugoptimized -Db_ndebug=true
       -Dtests=disabled) ;;
-    # All there is, so that no test is skipped for what was not built.
     debug) options=(--buildtype=debug -Doptimization=g -Dwerror=true
-      -Dtests=enabled -Dreport=enabled) ;;
+      -Dtests=enabled) ;;
     # Optimized: it is emulated.
     aarch64) options=(--buildtype=debugoptimized -Dwerror=true
       -Dtests=enabled) ;;
