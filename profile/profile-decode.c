@@ -451,7 +451,7 @@ pyro_profile_decode (GBytes *bytes, const PyroProfileLimits *limits,
     g_set_error_literal (
         error, PYRO_PROFILE_ERROR, PYRO_PROFILE_ERROR_INVALID,
         "is several profiles one after the other, which cannot "
-        "be told apart");
+        "be separated");
     return NULL;
   }
   message_arena = pyro_arena_new (limits->max_memory);

@@ -47,9 +47,10 @@ describe (const PyroLibrary *library, const PyroSymbolSource *source)
                      "system that was profiled by --sysroot, or a folder with "
                      "its debug files by --debug-path");
   case PYRO_FILE_MISSING:
-    return g_strdup ("there is no such file here: give the root of the system "
-                     "that was profiled by --sysroot, or a folder with its "
-                     "debug files by --debug-path");
+    return g_strdup (
+        "this file does not exist here: give the root of the system "
+        "that was profiled by --sysroot, or a folder with its "
+        "debug files by --debug-path");
   default:
     return source->command != NULL
                ? g_strdup_printf ("%s, then gst-pyroscope-inspect symbolize",

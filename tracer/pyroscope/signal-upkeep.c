@@ -9,7 +9,7 @@
 
 #define GST_CAT_DEFAULT pyro_debug
 
-/* How often our signal is looked after; more seldom while it does not last. */
+/* How often our signal is looked after; less often while it does not last. */
 #define MIN_WAIT_US 50000
 #define MAX_WAIT_US 1600000
 /* A signal that was left alone for so long will last. */
