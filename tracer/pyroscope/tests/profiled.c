@@ -82,6 +82,19 @@ pyro_profiled_end (void)
   return pyro_captured_read (folder);
 }
 
+gchar *
+pyro_describe_two_workers (const gchar *threads)
+{
+  return g_strdup_printf ("pyroburnsrc ! tee name=t "
+                          "t. ! queue max-size-buffers=1 ! pyroburnworkers "
+                          "name=left threads=%s data-cost=6000 ! "
+                          "fakesink async=false "
+                          "t. ! queue max-size-buffers=1 ! pyroburnworkers "
+                          "name=right threads=%s data-cost=14000 ! "
+                          "fakesink async=false",
+                          threads, threads);
+}
+
 GstElement *
 pyro_launch (const gchar *name, const gchar *description)
 {

@@ -39,6 +39,10 @@ GstStructure *pyro_profiled_stats (void);
 /* Its action signal "start", "stop" or "flush". */
 void pyro_profiled_emit (const gchar *action);
 
+/* A pipeline whose elements "left" and "right" have workers of the kind
+ * THREADS, for gst_parse_launch(). (transfer full) */
+gchar *pyro_describe_two_workers (const gchar *threads);
+
 /* gst_parse_launch() with a name for the pipeline. (transfer full) */
 GstElement *pyro_launch (const gchar *name, const gchar *description);
 

@@ -12,15 +12,7 @@
 static PyroCaptured *
 play_workers (const gchar *threads, GstElement **pipeline)
 {
-  g_autofree gchar *description
-      = g_strdup_printf ("pyroburnsrc ! tee name=t "
-                         "t. ! queue max-size-buffers=1 ! pyroburnworkers "
-                         "name=left threads=%s data-cost=6000 ! "
-                         "fakesink async=false "
-                         "t. ! queue max-size-buffers=1 ! pyroburnworkers "
-                         "name=right threads=%s data-cost=14000 ! "
-                         "fakesink async=false",
-                         threads, threads);
+  g_autofree gchar *description = pyro_describe_two_workers (threads);
 
   *pipeline = pyro_launch (threads, description);
   return pyro_play_for (*pipeline, 3000);
